@@ -1,0 +1,19 @@
+/* All kernels, once per ISA level: compiled with -DFD_LEVEL=base|v3|v4|neon and -DVB=16|32|64. */
+#include "fd.h"
+#include "vec.h"
+#include "gemm_tile.h"
+#include "kernels/elementwise.c"
+#include "kernels/reduce.c"
+#include "kernels/movement.c"
+#include "kernels/gemm.c"
+#include "kernels/loss.c"
+#include "kernels/random.c"
+#include "kernels/update.c"
+
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
+#define K(name, slots) name,
+const fd_kernel JOIN(fd_table_, FD_LEVEL)[] = {
+#include "kernels.def"
+};
+#undef K

@@ -1,0 +1,67 @@
+/* The executor: the only file that knows OpenMP. One parallel region runs a whole array of calls. */
+#define _GNU_SOURCE
+#include "fd.h"
+#ifdef _OPENMP
+#include <omp.h>
+#else
+static int omp_get_thread_num(void) { return 0; }
+#endif
+#if defined(__unix__) || defined(__APPLE__)
+#include <pthread.h>
+#include <unistd.h>
+#endif
+#ifdef __linux__
+#include <sched.h>
+#endif
+
+/* libgomp hangs in a forked child whose parent has used it: the child runs serially instead. */
+static int forked = 0;
+#if defined(__unix__) || defined(__APPLE__)
+static void in_child(void) { forked = 1; }
+__attribute__((constructor)) static void watch_forks(void) { pthread_atfork(NULL, NULL, in_child); }
+#endif
+
+int fd_cpu_count(void) {
+#ifdef __linux__
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+#endif
+#if defined(__unix__) || defined(__APPLE__)
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 0 ? (int)n : 1;
+#else
+    return 1;
+#endif
+}
+
+static int serial(const fd_kernel *table, const fd_call *calls, int64_t n, fd_status *status) {
+    for (int64_t k = 0; k < n; k++) {
+        const fd_call *c = &calls[k];
+        /* the share of every thread in turn: kernels may cut their scratch by tid */
+        for (int t = 0; t < c->nt; t++) table[c->kernel](c, t, c->nt);
+        if (status->code != FD_OK) { status->call = k; return 1; }
+    }
+    return 0;
+}
+
+int fd_run(const fd_kernel *table, const fd_call *calls, int64_t n, int nt, fd_status *status) {
+    if (nt <= 1 || forked) return serial(table, calls, n, status);
+#ifdef _OPENMP
+    #pragma omp parallel num_threads(nt)
+    {
+        int tid = omp_get_thread_num(), team = omp_get_num_threads();
+        for (int64_t k = 0; k < n; k++) {
+            const fd_call *c = &calls[k];
+            /* a smaller team than asked for (nested, limited) still does every share */
+            for (int t = tid; t < c->nt; t += team) table[c->kernel](c, t, c->nt);
+            if (c->barrier) {
+                #pragma omp barrier
+                if (__atomic_load_n(&status->code, __ATOMIC_RELAXED) != FD_OK) break;
+            }
+        }
+    }
+    return status->code != FD_OK;
+#else
+    return serial(table, calls, n, status);
+#endif
+}

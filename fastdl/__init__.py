@@ -1,0 +1,35 @@
+"""fastdl: Keras's words, compiled kernels, the same bits on every run. `import fastdl as keras`.
+
+Names are loaded when they are first used: importing fastdl loads NumPy and the native module, nothing else.
+"""
+import importlib as _importlib
+
+from . import config
+from .core import native as _native  # noqa: F401
+
+__version__ = "0.1.0"
+config.start()
+
+_MODULES = ("activations callbacks config constraints datasets errors initializers layers losses metrics models ops "
+            "optimizers random regularizers saving training utils").split()
+_NAMES = {
+    "GradientTape": "core.tape", "Tensor": "core.tensor", "function": "core.function", "Variable": "core.tensor",
+    "Sequential": "models", "Model": "models", "Input": "layers", "Layer": "layers", "KerasTensor": "ops.symbolic",
+    "Loss": "losses", "Metric": "metrics", "Optimizer": "optimizers", "Initializer": "initializers",
+    "Regularizer": "regularizers", "SeedGenerator": "random",
+}
+
+
+def __getattr__(name):
+    if name in _MODULES:
+        return _importlib.import_module("." + name, __name__)
+    if name in _NAMES:
+        _importlib.import_module(".ops", __name__)              # gives tensors their operators
+        return getattr(_importlib.import_module("." + _NAMES[name], __name__), name)
+    from .errors import did_you_mean
+    hint = did_you_mean(name, list(_MODULES) + list(_NAMES))
+    raise AttributeError(f"module 'fastdl' has no attribute {name!r}." + (f" {hint}" if hint else ""))
+
+
+def __dir__():
+    return sorted([*globals(), *_MODULES, *_NAMES])

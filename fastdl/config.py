@@ -1,0 +1,90 @@
+"""floatx, data format, threads, compat level; the only reader of environment variables."""
+import os
+
+_floatx, _epsilon, _data_format, _compat = "float32", 1e-7, "channels_last", os.environ.get("FASTDL_COMPAT", "keras3")
+
+
+def env(name, default=None):
+    """The environment's setting, or default."""
+    return os.environ.get(name, default)
+
+
+def floatx():
+    """The dtype of numbers whose dtype nobody named: 'float32' unless set_floatx changed it."""
+    return _floatx
+
+
+def set_floatx(value):
+    global _floatx
+    if value not in ("float16", "bfloat16", "float32", "float64"):
+        raise ValueError(f"floatx must be 'float32' or 'float64', got {value!r}")
+    if value in ("float16", "bfloat16"):
+        raise ValueError(f"floatx {value!r} has no kernels on a CPU here: use 'float32' (fast) or 'float64' (exact)")
+    _floatx = value
+
+
+def epsilon():
+    """The small number that keeps logarithms and divisions finite: 1e-7."""
+    return _epsilon
+
+
+def set_epsilon(value):
+    global _epsilon
+    _epsilon = float(value)
+
+
+def image_data_format():
+    return _data_format
+
+
+def set_image_data_format(value):
+    global _data_format
+    if value not in ("channels_last", "channels_first"):
+        raise ValueError(f"data format must be 'channels_last' or 'channels_first', got {value!r}")
+    _data_format = value
+
+
+def backend():
+    return "fastdl"
+
+
+def compat():
+    return _compat
+
+
+def set_compat(era):
+    """'keras2' chooses the formulas and defaults of Keras 2 where a name means two things; 'keras3' is the default."""
+    global _compat
+    if era not in ("keras2", "keras3"):
+        raise ValueError(f"compat must be 'keras2' or 'keras3', got {era!r}")
+    _compat = era
+
+
+def threads():
+    """How many threads a plan uses."""
+    from .core import native
+    return native.get_threads()
+
+
+def set_threads(n):
+    from .core import native
+    native.set_threads(n)
+
+
+def _cgroup_quota():
+    try:
+        with open("/sys/fs/cgroup/cpu.max") as f:
+            quota, period = f.read().split()
+        return max(1, int(int(quota) / int(period))) if quota != "max" else None
+    except (OSError, ValueError):
+        return None
+
+
+def start():
+    """Read FASTDL_ISA, OMP_NUM_THREADS, the affinity mask and the cgroup quota, once, at import."""
+    from .core import native
+    isa, asked = env("FASTDL_ISA"), env("OMP_NUM_THREADS", "").split(",")[0]
+    if isa:
+        native.set_isa(isa)
+    count = int(asked) if asked.isdigit() and int(asked) else min(native.cpu_count(), _cgroup_quota() or 256)
+    native.set_threads(max(1, min(256, count)))

@@ -1,0 +1,1 @@
+"""The engine: tensors, primitives, modes, tape, plan, function. Nothing here knows of layers."""

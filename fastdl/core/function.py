@@ -1,0 +1,116 @@
+"""function: a Python function -> one Plan per input signature. Tensors and arrays become inputs, the rest is constant."""
+import threading
+
+import numpy as np
+
+from .. import config
+from . import native, state
+from .modes import Trace, reading
+from .plan import Arena, Plan
+from .tensor import Tensor, Variable, convert_to_tensor
+
+
+class Function:
+    """fn, traced once per signature (shapes, dtypes, constants, threads) and replayed.
+
+    >>> f = function(lambda x: x * x + 1.0)
+    >>> f(np.float32(3.0)).item()
+    10.0
+    """
+
+    def __init__(self, fn):
+        self.fn, self.plans, self.arena, self.lock = fn, {}, Arena(), threading.RLock()
+        self.__name__, self.__doc__ = getattr(fn, "__name__", "function"), fn.__doc__
+
+    def __call__(self, *args):
+        active = state.current()
+        if active.mode is not None or active.tapes:    # another reading, or a tape that must see inside: just read on
+            return self.fn(*args)
+        leaves, key = [], []
+        _flatten(args, leaves, key)
+        key = (tuple(key), native.get_threads())
+        with self.lock:
+            entry = self.plans.get(key)
+            if entry is None:
+                entry = self.plans[key] = self._trace(args)
+            plan, rebuild = entry
+            try:
+                return rebuild(plan.run(leaves))
+            except native.NativeError as error:
+                raise IndexError(f"{self.__name__}: an index or label is out of range: {error.value}. Embedding indices must "
+                                 "be below input_dim, labels below the number of classes.") from None
+
+    def _trace(self, args):
+        inputs, trace = [], Trace()
+
+        def describe(x):
+            if isinstance(x, Variable):
+                return x
+            if isinstance(x, (Tensor, np.ndarray)):
+                t = Tensor(None, x.shape, x.dtype if isinstance(x, Tensor) else _border(x).name)
+                inputs.append(t)
+                return t
+            if isinstance(x, (tuple, list)):
+                return type(x)(map(describe, x)) if not hasattr(x, "_fields") else type(x)(*map(describe, x))
+            if isinstance(x, dict):
+                return {k: describe(v) for k, v in x.items()}
+            return x
+
+        described = [describe(a) for a in args]
+        with reading(trace):
+            out = self.fn(*described)
+        outputs = []
+
+        def collect(x):
+            if isinstance(x, Tensor):
+                outputs.append(x)
+                k = len(outputs) - 1
+                return lambda made: Tensor(made[k])
+            if isinstance(x, (tuple, list)):
+                parts = [collect(v) for v in x]
+                return lambda made: type(x)([p(made) for p in parts])
+            if isinstance(x, dict):
+                parts = {n: collect(v) for n, v in x.items()}
+                return lambda made: {n: p(made) for n, p in parts.items()}
+            return lambda made: x
+
+        rebuild = collect(out)
+        plan = Plan(trace.nodes, inputs, outputs, self.arena)
+        if config.env("FASTDL_DEBUG") == "1":
+            plan.summary()
+        return plan, rebuild
+
+
+def _border(x):
+    """The dtype an array has inside: float64 becomes floatx, int64 int32 (values are checked when converted)."""
+    if x.dtype == np.float64:
+        return np.dtype(config.floatx())
+    return np.dtype("int32") if x.dtype == np.int64 else x.dtype
+
+
+def _flatten(x, leaves, key):
+    if isinstance(x, Variable):
+        key.append(id(x))
+    elif isinstance(x, Tensor):
+        leaves.append(x.numpy())
+        key.append((x.shape, x.dtype))
+    elif isinstance(x, np.ndarray):
+        if x.dtype != _border(x) or not x.flags.c_contiguous:
+            x = convert_to_tensor(x, _border(x).name).numpy()
+        leaves.append(x)
+        key.append((x.shape, x.dtype.name))
+    elif isinstance(x, (tuple, list)):
+        key.append((type(x), len(x)))
+        for v in x:
+            _flatten(v, leaves, key)
+    elif isinstance(x, dict):
+        key.append((dict, tuple(x)))
+        for v in x.values():
+            _flatten(v, leaves, key)
+    else:
+        key.append(x)
+
+
+def function(fn):
+    """Compile fn: its primitives are traced once per signature and then run without Python."""
+    return Function(fn)

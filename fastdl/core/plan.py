@@ -1,0 +1,244 @@
+"""Plan: a traced list of nodes -> lifetimes -> offsets in one arena -> an array of calls that C runs in one go.
+
+A node that no kernel serves becomes a host step (NumPy) and splits the array; dense, float32 models have none.
+"""
+import numpy as np
+
+from . import native
+from .modes import share
+from .primitive import Scratch
+from .tensor import Tensor, aligned
+
+
+class Arena:
+    """One block of memory that the plans of a function share; it only grows."""
+
+    def __init__(self):
+        self.block = aligned(0)
+
+    def take(self, nbytes):
+        if self.block.nbytes < nbytes:
+            try:
+                self.block = aligned(nbytes)
+            except MemoryError:
+                raise MemoryError(f"a plan needs {nbytes / 2**20:.0f} MiB for its temporaries: use a smaller batch_size") from None
+        return self.block
+
+
+class Plan:
+    """What to run, in order. `inputs` and `outputs` are the traced tensors that change address between runs."""
+
+    def __init__(self, nodes, inputs, outputs, arena=None):
+        self.inputs, self.outputs = list(inputs), list(outputs)
+        self.nodes = self._live(nodes)
+        self.arena = arena or Arena()
+        self._place()
+        self._compile()
+
+    def _live(self, nodes):
+        """Drop nodes whose results nobody reads; updates stay."""
+        wanted, kept = {id(t) for t in self.outputs}, []
+        for node in reversed(nodes):
+            prim, ins, outs, _ = node
+            if prim.updates is not None or any(id(o) in wanted for o in outs):
+                wanted.update(map(id, ins))
+                kept.append(node)
+        return kept[::-1]
+
+    def _place(self):
+        """Roots (whose memory a tensor lives in), lifetimes of roots, offsets of arena roots, the externals' numbers."""
+        self.root, self.native, self.views, last = {}, [], {}, {}
+        root = self.root
+        for k, (prim, ins, outs, attrs) in enumerate(self.nodes):
+            self.native.append(prim.native(ins, [(o.shape, o.dtype) for o in outs], attrs))
+            for t in ins:
+                last[id(t)] = k
+            if prim.alias is not None and self.native[k]:
+                self.views.setdefault(id(ins[prim.alias]), []).append(id(outs[0]))
+        end = len(self.nodes)
+        for t in self.outputs:
+            last[id(t)] = end
+        self.tensors = {id(t): t for t in self.inputs}
+        for _, ins, outs, _ in self.nodes:
+            for t in (*ins, *outs):
+                self.tensors[id(t)] = t
+        fixed = {i for i, t in self.tensors.items() if t._a is not None} | {id(t) for t in self.inputs}
+        first, final, size = {}, {}, {}
+        for k, (prim, ins, outs, attrs) in enumerate(self.nodes):
+            for j, o in enumerate(outs):
+                r = id(o)
+                if self.native[k] and prim.alias is not None:
+                    r = root.get(id(ins[prim.alias]), id(ins[prim.alias]))
+                elif self.native[k]:
+                    for m in prim.reuse:
+                        q = root.get(id(ins[m]), id(ins[m]))
+                        if (j == 0 and q not in fixed and final.get(q, end) <= k and size.get(q) == nbytes(o)
+                                and all(m == n or root.get(id(x), id(x)) != q for n, x in enumerate(ins))):
+                            r = q
+                            break
+                root[id(o)] = r
+                if r not in fixed:
+                    first.setdefault(r, k)
+                    size[r] = max(size.get(r, 0), nbytes(o))
+                    final[r] = max(final.get(r, k), self._last(id(o), last, k))
+        self.fixed, self.size = fixed, size
+        escaping = [root.get(id(t), id(t)) for t in self.outputs]
+        self.external = {id(t): k for k, t in enumerate(self.inputs)}
+        self.fresh = []                        # (external number, output position): made anew for every run
+        for k, r in enumerate(escaping):
+            if r not in fixed and r not in self.external and nbytes(self.outputs[k]) == size[r]:
+                self.external[r] = len(self.inputs) + len(self.fresh)
+                self.fresh.append((self.external[r], k))
+        self._offsets(first, final)
+
+    def _last(self, i, last, k):
+        """The last reader of a tensor, through views of it as well."""
+        return max([last.get(i, k)] + [self._last(o, last, k) for o in self.views.get(i, ())])
+
+    def _offsets(self, first, final):
+        """First fit: a root goes to the lowest place that is free for the whole of its life."""
+        self.offset, live, self.peak = {}, [], 0
+        lives = [(first[r], final[r], r, (self.size[r] + 63) // 64 * 64) for r in first if r not in self.external]
+        self.scratch = {}
+        for k, node in enumerate(self.nodes):
+            if self.native[k] and node[0].alias is None:
+                outs = [node[1][m] for m in node[0].updates] if node[0].updates is not None else list(node[2])
+                rows = list(node[0].calls(*outs, *node[1], **node[3]))
+                self.scratch[k] = rows
+                for row in rows:
+                    for x in row[1]:
+                        if isinstance(x, Scratch) and not any(x is y[4] for y in lives if len(y) > 4):
+                            lives.append((k, k, id(x), (x.size * 4 + 63) // 64 * 64, x))
+        for life in sorted(lives, key=lambda v: (v[0], -v[3])):
+            begin, end, r, n = life[:4]
+            live = [v for v in live if v[1] >= begin]
+            at = 0
+            for place, _, width in sorted((self.offset[v[0]], v[1], v[2]) for v in live):
+                if at + n <= place:
+                    break
+                at = max(at, place + width)
+            self.offset[r] = at
+            self.peak = max(self.peak, at + n)
+            live.append((r, end, n))
+
+    def _address(self, t):
+        """(address, None) of fixed and arena memory, (0, external number) of what is bound at each run."""
+        r = self.root.get(id(t), id(t))
+        if r in self.external:
+            return 0, self.external[r]
+        if r in self.offset:
+            return self.base + self.offset[r], None
+        return native.address(self.tensors[r]._a), None
+
+    def _compile(self):
+        self.block = self.arena.take(self.peak)
+        self.base = native.address(self.block)
+        self.steps, self.table, rows = [], [], []
+        threads = native.get_threads()
+        written, read = [], []                # (start, end, threads) since the last barrier
+
+        def flush():
+            if rows:
+                team = max(row[4] for row in rows)
+                self.steps.append(native.Program(list(rows), team, len(self.inputs) + len(self.fresh)))
+                rows.clear()
+            written.clear()
+            read.clear()
+
+        for k, (prim, ins, outs, attrs) in enumerate(self.nodes):
+            if not self.native[k]:
+                flush()
+                self.steps.append(self._host(prim, ins, outs, attrs))
+                self.table.append((prim.name, "host", [o.shape for o in outs], 1))
+                continue
+            if prim.alias is not None:
+                continue
+            for row in self.scratch[k]:
+                kernel, o, i, ints = row[:4]
+                doubles = row[4] if len(row) > 4 else ()
+                pointers, slots, spans = [], [], ([], [])
+                for slot, t in enumerate(list(o) + list(i)):
+                    address, external = self._address(t)
+                    pointers.append(address)
+                    key = -(external + 1) << 48 if external is not None else address
+                    spans[slot >= len(o)].append((key, key + max(1, t.size * itemsize(t.dtype))))
+                    if external is not None:
+                        slots.append((slot, external))
+                nt = min(threads, share(kernel, o, i, ints))
+                clash = any(a < d and c < b and not (nt == 1 and m == 1)
+                            for a, b in spans[0] for c, d, m in written + read)
+                clash = clash or any(a < d and c < b and not (nt == 1 and m == 1) for a, b in spans[1] for c, d, m in written)
+                if clash:
+                    rows[-1] = rows[-1][:5] + (1,) + rows[-1][6:]
+                    written.clear()
+                    read.clear()
+                written += [(a, b, nt) for a, b in spans[0]]
+                read += [(a, b, nt) for a, b in spans[1]]
+                rows.append((native.KERNELS[kernel], tuple(pointers), tuple(int(v) for v in ints),
+                             tuple(float(v) for v in doubles), nt, 0, slots))
+                self.table.append((kernel, prim.name, [x.shape for x in o if not isinstance(x, Scratch)], nt))
+        flush()
+        self.programs = [s for s in self.steps if isinstance(s, native.Program)]
+
+    def _host(self, prim, ins, outs, attrs):
+        def view(t):
+            address, external = self._address(t)
+            if external is not None:
+                return external
+            r = self.root.get(id(t), id(t))
+            if r in self.offset:
+                at = self.offset[r]
+                return self.block[at:at + nbytes(t)].view(t.dtype).reshape(t.shape)
+            return self.tensors[r]._a.reshape(t.shape)
+
+        sources = [(view(t), t) for t in ins]
+        targets = [(view(t), t) for t in ([ins[m] for m in prim.updates] if prim.updates is not None else outs)]
+
+        def step(arrays):
+            get = lambda v, t: arrays[v].reshape(t.shape) if isinstance(v, int) else v
+            with np.errstate(all="ignore"):
+                made = prim.run_ref([get(v, t) for v, t in sources], attrs)
+            for (v, t), a in zip(targets, made):
+                get(v, t)[...] = a
+        return step
+
+    def run(self, arrays):
+        """Run on input arrays (contiguous, of the traced shapes); a list of fresh output arrays."""
+        arrays = list(arrays)
+        for _, k in self.fresh:
+            arrays.append(np.empty(self.outputs[k].shape, self.outputs[k].dtype))
+        for n, a in enumerate(arrays):
+            at = native.address(a)
+            for p in self.programs:
+                p.bind(n, at)
+        for s in self.steps:
+            if isinstance(s, native.Program):
+                s.run()
+            else:
+                s(arrays)
+        made = {k: arrays[n] for n, k in self.fresh}
+        return [made[k] if k in made else self._copy(t, arrays) for k, t in enumerate(self.outputs)]
+
+    def _copy(self, t, arrays):
+        r = self.root.get(id(t), id(t))
+        if r in self.external:
+            return arrays[self.external[r]].reshape(t.shape).copy()
+        if r in self.offset:
+            at = self.offset[r]
+            return self.block[at:at + nbytes(t)].view(t.dtype).reshape(t.shape).copy()
+        return self.tensors[r]._a.reshape(t.shape).copy()
+
+    def summary(self, print_fn=print):
+        """Every call: index, kernel, primitive, output shapes, threads."""
+        lines = [f"Plan: {len(self.table)} calls, {len(self.steps)} step(s), arena {self.peak:,} bytes"]
+        lines += [f"{k:4d}  {kernel:<22} {name:<20} {str(shapes)[1:-1]:<32} x{nt}"
+                  for k, (kernel, name, shapes, nt) in enumerate(self.table)]
+        print_fn("\n".join(lines))
+
+
+def itemsize(dtype):
+    return np.dtype(dtype).itemsize
+
+
+def nbytes(t):
+    return t.size * itemsize(t.dtype)
