@@ -120,6 +120,7 @@ class Plan:
             self.offset[r] = at
             self.peak = max(self.peak, at + n)
             live.append((r, end, n))
+        self.lifetimes = [(v[0], v[1], self.offset[v[2]], v[3]) for v in lives]     # first, last node, offset, bytes
 
     def _address(self, t):
         """(address, None) of fixed and arena memory, (0, external number) of what is bound at each run."""

@@ -153,7 +153,8 @@ def primitive(cls):
 
 def bind(prim, inputs, attrs):
     """Run `prim` in the active mode, and tell every tape that watches an input."""
-    like = next((x.dtype for x in inputs if isinstance(x, Tensor)), None)
+    kinds = [x.dtype for x in inputs if isinstance(x, Tensor)]
+    like = next((d for d in kinds if d.startswith("float")), kinds[0] if kinds else None)     # python numbers are weak
     ins = tuple(x if isinstance(x, Tensor) else
                 convert_to_tensor(x, like if isinstance(x, (int, float)) and not isinstance(x, bool) else None)
                 for x in inputs)

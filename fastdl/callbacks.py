@@ -1,0 +1,489 @@
+"""Callbacks: code of yours at fixed moments of fit, evaluate and predict.
+
+A hook that a callback does not define costs nothing: batch logs are computed only for those who read them.
+"""
+import sys
+import time
+import warnings
+
+import numpy as np
+
+from fastdl.errors import bad_argument
+from fastdl.utils.progbar import Progbar
+
+
+class Callback:
+    """Base class; override the hooks you need. `self.model` and `self.params` are set by fit.
+
+    `self.params` has "epochs", "steps" and "verbose". Logs are dicts name -> float.
+    """
+
+    def __init__(self):
+        self.params = None
+        self._model = None
+
+    @property
+    def model(self):
+        return self._model
+
+    def set_params(self, params):
+        self.params = params
+
+    def set_model(self, model):
+        self._model = model
+
+    def on_epoch_begin(self, epoch, logs=None): pass
+    def on_epoch_end(self, epoch, logs=None): pass
+    def on_batch_begin(self, batch, logs=None): pass
+    def on_batch_end(self, batch, logs=None): pass
+    def on_train_batch_begin(self, batch, logs=None): self.on_batch_begin(batch, logs=logs)
+    def on_train_batch_end(self, batch, logs=None): self.on_batch_end(batch, logs=logs)
+    def on_test_batch_begin(self, batch, logs=None): pass
+    def on_test_batch_end(self, batch, logs=None): pass
+    def on_predict_batch_begin(self, batch, logs=None): pass
+    def on_predict_batch_end(self, batch, logs=None): pass
+    def on_train_begin(self, logs=None): pass
+    def on_train_end(self, logs=None): pass
+    def on_test_begin(self, logs=None): pass
+    def on_test_end(self, logs=None): pass
+    def on_predict_begin(self, logs=None): pass
+    def on_predict_end(self, logs=None): pass
+
+
+def _defines(callback, hook):
+    """Whether this callback replaced the empty hook of the base class."""
+    names = [hook] + ([hook.replace("_train", "")] if "_train_" in hook else [])
+    for name in names:
+        mine = getattr(callback, name, None)
+        if mine is not None and getattr(mine, "__func__", mine) is not getattr(Callback, name):
+            return True
+    return False
+
+
+class CallbackList(Callback):
+    """The callbacks of one run, called in order; makes History and the progress bar.
+
+    Batch hooks take the logs as a dict or as a function without arguments that makes the dict.
+    """
+
+    def __init__(self, callbacks=None, add_history=False, add_progbar=False, model=None, **params):
+        super().__init__()
+        if callbacks is None:
+            callbacks = []
+        elif not isinstance(callbacks, (list, tuple)):
+            callbacks = [callbacks]
+        self.callbacks = list(callbacks)
+        for callback in self.callbacks:
+            if isinstance(callback, type) or not hasattr(callback, "on_epoch_end"):
+                raise bad_argument(
+                    "callbacks", repr(callback), "objects of Callback classes",
+                    "create the object, as in callbacks=[EarlyStopping()], and derive your own from fastdl.callbacks.Callback",
+                    TypeError,
+                )
+        if add_progbar and not any(isinstance(c, ProgbarLogger) for c in self.callbacks):
+            self.callbacks.append(ProgbarLogger())
+        self.history = next((c for c in self.callbacks if isinstance(c, History)), None)
+        if add_history and self.history is None:
+            self.history = History()
+            self.callbacks.append(self.history)
+        if model is not None:
+            self.set_model(model)
+        if params:
+            self.set_params(params)
+        self._begin, self._end = {}, {}
+        for mode in ("train", "test", "predict"):
+            self._begin[mode] = [c for c in self.callbacks if _defines(c, f"on_{mode}_batch_begin")]
+            self._end[mode] = [c for c in self.callbacks if _defines(c, f"on_{mode}_batch_end")]
+        self._lazy = {m: bool(c) and all(isinstance(x, ProgbarLogger) for x in c) for m, c in self._end.items()}
+
+    def append(self, callback):
+        self.__init__([*self.callbacks, callback], model=self.model, **(self.params or {}))
+
+    def set_params(self, params):
+        super().set_params(params)
+        for callback in self.callbacks:
+            callback.set_params(params)
+
+    def set_model(self, model):
+        super().set_model(model)
+        for callback in self.callbacks:
+            callback.set_model(model)
+
+    def batch_begin(self, mode, batch):
+        for callback in self._begin[mode]:
+            getattr(callback, f"on_{mode}_batch_begin")(batch, {})
+
+    def batch_end(self, mode, batch, make_logs):
+        """Call the batch hooks; `make_logs()` runs only when somebody is going to look."""
+        callbacks = self._end[mode]
+        if not callbacks:
+            return
+        if self._lazy[mode]:
+            due = [c for c in callbacks if c.due(batch)]
+            if not due:
+                return
+            callbacks = due
+        logs = make_logs() if callable(make_logs) else (make_logs or {})
+        for callback in callbacks:
+            getattr(callback, f"on_{mode}_batch_end")(batch, logs)
+
+    def on_train_batch_begin(self, batch, logs=None): self.batch_begin("train", batch)
+    def on_train_batch_end(self, batch, logs=None): self.batch_end("train", batch, logs)
+    def on_test_batch_begin(self, batch, logs=None): self.batch_begin("test", batch)
+    def on_test_batch_end(self, batch, logs=None): self.batch_end("test", batch, logs)
+    def on_predict_batch_begin(self, batch, logs=None): self.batch_begin("predict", batch)
+    def on_predict_batch_end(self, batch, logs=None): self.batch_end("predict", batch, logs)
+    on_batch_begin, on_batch_end = on_train_batch_begin, on_train_batch_end
+
+    def _each(self, hook, *args):
+        for callback in self.callbacks:
+            getattr(callback, hook)(*args)
+
+    def on_epoch_begin(self, epoch, logs=None): self._each("on_epoch_begin", epoch, logs or {})
+    def on_epoch_end(self, epoch, logs=None): self._each("on_epoch_end", epoch, {} if logs is None else logs)
+    def on_train_begin(self, logs=None): self._each("on_train_begin", logs or {})
+    def on_train_end(self, logs=None): self._each("on_train_end", logs or {})
+    def on_test_begin(self, logs=None): self._each("on_test_begin", logs or {})
+    def on_test_end(self, logs=None): self._each("on_test_end", logs or {})
+    def on_predict_begin(self, logs=None): self._each("on_predict_begin", logs or {})
+    def on_predict_end(self, logs=None): self._each("on_predict_end", logs or {})
+
+
+class History(Callback):
+    """history[name][k] = the value of `name` after epoch `epoch[k]`; what fit returns."""
+
+    def __init__(self):
+        super().__init__()
+        self.history = {}
+        self.epoch = []
+
+    def on_train_begin(self, logs=None):
+        self.epoch = []
+        self.history = {}
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.epoch.append(epoch)
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(value)
+        self.model.history = self
+
+
+class ProgbarLogger(Callback):
+    """The progress bar of fit, evaluate and predict; the values shown are running means of the epoch."""
+
+    def __init__(self):
+        super().__init__()
+        self.bar = None
+        self.verbose = 0
+
+    def set_params(self, params):
+        self.params = params
+        self.verbose = 1 if params.get("verbose") == "auto" else int(params.get("verbose") or 0)
+
+    def due(self, batch):
+        """Whether a redraw would show: drawing and reading the logs cost more than a small step."""
+        bar = self.bar
+        if bar is None:
+            return False
+        bar._seen = batch + 1
+        return bar.verbose == 1 and bar.dynamic and time.perf_counter() - bar._last >= bar.interval
+
+    def _start(self, verbose=None):
+        self.bar = Progbar(self.params.get("steps"), verbose=self.verbose if verbose is None else verbose)
+
+    def _show(self, logs, finalize=False):
+        bar = self.bar
+        if bar is None:
+            return
+        logs = logs or {}
+        bar.stateful_metrics = set(logs)
+        seen = bar._seen
+        if finalize and not seen:
+            seen = bar.target or 0
+        bar.update(seen, list(logs.items()), finalize=finalize)
+
+    def on_train_begin(self, logs=None):
+        self._nested = True
+
+    def on_train_end(self, logs=None):
+        self._nested = False
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._start()
+        if self.verbose and self.params.get("epochs", 1) > 1:
+            print(f"Epoch {epoch + 1}/{self.params['epochs']}")
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.bar._seen = batch + 1
+        self._show(logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._show(logs, finalize=True)
+
+    def on_test_begin(self, logs=None):
+        # Validation inside fit keeps the bar of the epoch.
+        if not getattr(self, "_nested", False):
+            self._start()
+
+    def on_test_batch_end(self, batch, logs=None):
+        if not getattr(self, "_nested", False):
+            self.on_train_batch_end(batch, logs)
+
+    def on_test_end(self, logs=None):
+        if not getattr(self, "_nested", False):
+            self._show(logs, finalize=True)
+
+    def on_predict_begin(self, logs=None):
+        self._start()
+
+    def on_predict_batch_end(self, batch, logs=None):
+        self.on_train_batch_end(batch, logs)
+
+    def on_predict_end(self, logs=None):
+        self._show({}, finalize=True)
+
+
+class LambdaCallback(Callback):
+    """Hooks from functions: LambdaCallback(on_epoch_end=lambda epoch, logs: print(logs))."""
+
+    def __init__(self, on_epoch_begin=None, on_epoch_end=None, on_train_begin=None, on_train_end=None,
+                 on_train_batch_begin=None, on_train_batch_end=None, **kwargs):
+        super().__init__()
+        hooks = dict(on_epoch_begin=on_epoch_begin, on_epoch_end=on_epoch_end, on_train_begin=on_train_begin,
+                     on_train_end=on_train_end, on_train_batch_begin=on_train_batch_begin,
+                     on_train_batch_end=on_train_batch_end, **kwargs)
+        for name, hook in hooks.items():
+            if hook is not None:
+                setattr(self, name, hook)
+
+
+def _better(monitor, mode):
+    """The comparison new < best or new > best that `mode` asks for, and the worst value to start from."""
+    if mode not in ("auto", "min", "max"):
+        raise bad_argument("mode", repr(mode), '"auto", "min" or "max"', 'mode="auto" reads the direction off the name')
+    if mode == "auto":
+        name = monitor[4:] if monitor.startswith("val_") else monitor
+        grows = ("acc", "auc", "precision", "recall", "f1", "iou", "r2", "cosine")
+        mode = "max" if any(part in name for part in grows) and "loss" not in name else "min"
+    return (np.less, np.inf) if mode == "min" else (np.greater, -np.inf)
+
+
+def _monitored(callback, logs):
+    value = (logs or {}).get(callback.monitor)
+    if value is None:
+        warnings.warn(
+            f"{type(callback).__name__} watches `{callback.monitor}`, which is not among the logs: "
+            f"{', '.join(logs or ()) or 'none'}. Pass validation data for val_ names, or another monitor.",
+            stacklevel=4,
+        )
+    return value
+
+
+class EarlyStopping(Callback):
+    """Stop when `monitor` has not improved by more than `min_delta` for `patience` epochs.
+
+    restore_best_weights puts back the weights of the best epoch; start_from_epoch waits before watching.
+    """
+
+    def __init__(self, monitor="val_loss", min_delta=0, patience=0, verbose=0, mode="auto", baseline=None,
+                 restore_best_weights=False, start_from_epoch=0):
+        super().__init__()
+        self.monitor = monitor
+        self.min_delta = abs(min_delta)
+        self.patience = patience
+        self.verbose = verbose
+        self.mode = mode
+        self.baseline = baseline
+        self.restore_best_weights = restore_best_weights
+        self.start_from_epoch = start_from_epoch
+        self.monitor_op, self._worst = _better(monitor, mode)
+        self.stopped_epoch = self.best_epoch = self.wait = 0
+        self.best = self.best_weights = None
+
+    def on_train_begin(self, logs=None):
+        self.wait = self.stopped_epoch = self.best_epoch = 0
+        self.best = self._worst
+        self.best_weights = None
+
+    def _improves(self, value, reference):
+        delta = self.min_delta if self.monitor_op is np.greater else -self.min_delta
+        return self.monitor_op(value - delta, reference)
+
+    def on_epoch_end(self, epoch, logs=None):
+        value = _monitored(self, logs)
+        if value is None or epoch < self.start_from_epoch:
+            return
+        if self.restore_best_weights and self.best_weights is None:
+            self.best_weights, self.best_epoch = self.model.get_weights(), epoch
+        self.wait += 1
+        if self._improves(value, self.best):
+            self.best, self.best_epoch = value, epoch
+            if self.restore_best_weights:
+                self.best_weights = self.model.get_weights()
+            if self.baseline is None or self._improves(value, self.baseline):
+                self.wait = 0
+            return
+        if self.wait >= self.patience and epoch > 0:
+            self.stopped_epoch = epoch
+            self.model.stop_training = True
+
+    def on_train_end(self, logs=None):
+        if self.stopped_epoch and self.verbose:
+            print(f"Epoch {self.stopped_epoch + 1}: early stopping")
+        if self.restore_best_weights and self.best_weights is not None:
+            if self.verbose:
+                print(f"Restoring the weights of the best epoch: {self.best_epoch + 1}.")
+            self.model.set_weights(self.best_weights)
+
+
+class TerminateOnNaN(Callback):
+    """Stop the training when the loss is not finite."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        loss = (logs or {}).get("loss")
+        if loss is not None and not np.isfinite(loss):
+            print(f"Batch {batch}: the loss is {loss}; stopping. Usual causes: a learning rate too high, or unscaled inputs.")
+            self.model.stop_training = True
+
+
+class LearningRateScheduler(Callback):
+    """learning rate of an epoch = schedule(epoch, learning rate before it)"""
+
+    def __init__(self, schedule, verbose=0):
+        super().__init__()
+        self.schedule = schedule
+        self.verbose = verbose
+
+    def on_epoch_begin(self, epoch, logs=None):
+        before = float(np.asarray(self.model.optimizer.learning_rate))
+        try:
+            rate = self.schedule(epoch, before)
+        except TypeError:
+            rate = self.schedule(epoch)
+        if not isinstance(rate, (float, np.floating)):
+            raise bad_argument("schedule", f"a function that returned {rate!r}", "a function that returns a float",
+                               "return float(rate)")
+        self.model.optimizer.learning_rate = float(rate)
+        if self.verbose:
+            print(f"\nEpoch {epoch + 1}: learning rate {float(rate):.6g}.")
+
+    def on_epoch_end(self, epoch, logs=None):
+        if logs is not None:
+            logs["learning_rate"] = float(np.asarray(self.model.optimizer.learning_rate))
+
+
+class ReduceLROnPlateau(Callback):
+    """learning rate *= factor when `monitor` has not improved for `patience` epochs"""
+
+    def __init__(self, monitor="val_loss", factor=0.1, patience=10, verbose=0, mode="auto", min_delta=1e-4, cooldown=0,
+                 min_lr=0.0):
+        super().__init__()
+        if factor >= 1.0:
+            raise bad_argument("factor", factor, "a factor below 1", "factor=0.1 divides the learning rate by ten")
+        self.monitor, self.factor, self.patience, self.verbose = monitor, factor, patience, verbose
+        self.mode, self.min_delta, self.cooldown, self.min_lr = mode, min_delta, cooldown, min_lr
+        self.monitor_op, self._worst = _better(monitor, mode)
+        self.best, self.wait, self.cooldown_counter = self._worst, 0, 0
+
+    def on_train_begin(self, logs=None):
+        self.best, self.wait, self.cooldown_counter = self._worst, 0, 0
+
+    def on_epoch_end(self, epoch, logs=None):
+        if logs is not None:
+            logs["learning_rate"] = float(np.asarray(self.model.optimizer.learning_rate))
+        value = _monitored(self, logs)
+        if value is None:
+            return
+        if self.cooldown_counter > 0:
+            self.cooldown_counter -= 1
+            self.wait = 0
+        delta = self.min_delta if self.monitor_op is np.greater else -self.min_delta
+        if self.monitor_op(value - delta, self.best):
+            self.best, self.wait = value, 0
+        elif self.cooldown_counter <= 0:
+            self.wait += 1
+            old = float(np.asarray(self.model.optimizer.learning_rate))
+            if self.wait >= self.patience and old > self.min_lr:
+                new = max(old * self.factor, self.min_lr)
+                self.model.optimizer.learning_rate = new
+                if self.verbose:
+                    print(f"\nEpoch {epoch + 1}: learning rate reduced to {new:.6g}.")
+                self.cooldown_counter, self.wait = self.cooldown, 0
+
+
+class ModelCheckpoint(Callback):
+    """Save the model (or its weights) to `filepath`, after each epoch or each `save_freq` batches.
+
+    `filepath` may hold {epoch} and the names of logs, as in "model-{epoch:02d}-{val_loss:.2f}.keras".
+    """
+
+    def __init__(self, filepath, monitor="val_loss", verbose=0, save_best_only=False, save_weights_only=False, mode="auto",
+                 save_freq="epoch", initial_value_threshold=None):
+        super().__init__()
+        self.filepath = str(filepath)
+        self.monitor, self.verbose = monitor, verbose
+        self.save_best_only, self.save_weights_only, self.save_freq = save_best_only, save_weights_only, save_freq
+        self.monitor_op, worst = _better(monitor, mode)
+        self.best = worst if initial_value_threshold is None else initial_value_threshold
+        if save_freq != "epoch":
+            if not isinstance(save_freq, int) or save_freq < 1:
+                raise bad_argument("save_freq", repr(save_freq), '"epoch" or a number of batches', 'save_freq="epoch"')
+            self._batches, self._epoch = 0, 0
+            self.on_train_batch_end = self._after_batch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
+
+    def _after_batch(self, batch, logs=None):
+        self._batches += 1
+        if self._batches % self.save_freq == 0:
+            self._save(self._epoch, logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.save_freq == "epoch":
+            self._save(epoch, logs)
+
+    def _save(self, epoch, logs):
+        if self.save_best_only:
+            value = _monitored(self, logs)
+            if value is None or not self.monitor_op(value, self.best):
+                return
+            self.best = value
+        path = self.filepath.format(epoch=epoch + 1, **(logs or {}))
+        if self.save_weights_only:
+            self.model.save_weights(path, overwrite=True)
+        else:
+            self.model.save(path, overwrite=True)
+        if self.verbose:
+            print(f"\nEpoch {epoch + 1}: saved to {path}", file=sys.stdout)
+
+
+class CSVLogger(Callback):
+    """One row of logs an epoch in a CSV file."""
+
+    def __init__(self, filename, separator=",", append=False):
+        super().__init__()
+        self.filename, self.separator, self.append = filename, separator, append
+        self._file = self._writer = self._names = None
+
+    def on_train_begin(self, logs=None):
+        import os
+
+        self._header = not (self.append and os.path.exists(self.filename) and os.path.getsize(self.filename))
+        self._file = open(self.filename, "a" if self.append else "w", newline="", encoding="utf-8")
+        self._writer = None
+
+    def on_epoch_end(self, epoch, logs=None):
+        import csv
+
+        if self._writer is None:
+            self._names = list(logs or {})
+            self._writer = csv.writer(self._file, delimiter=self.separator)
+            if self._header:
+                self._writer.writerow(["epoch", *self._names])
+        self._writer.writerow([epoch, *((logs or {}).get(name, "NA") for name in self._names)])
+        self._file.flush()
+
+    def on_train_end(self, logs=None):
+        self._file.close()
+        self._file = self._writer = None

@@ -1,0 +1,284 @@
+"""Functional: a model that is a graph of layer calls between Inputs and outputs."""
+from fastdl.core.tensor import Tensor
+from fastdl.layers.layer import Layer
+from fastdl.models.model import Model
+from fastdl.ops import symbolic
+from fastdl.ops.symbolic import KerasTensor, OpCall, flatten, map_structure, pack_like
+
+
+class Functional(Model):
+    """y = the graph from inputs to outputs, run node by node"""
+
+    def __new__(cls, *args, **kwargs):
+        return Layer.__new__(cls, *args, **kwargs)
+
+    def __init__(self, inputs=None, outputs=None, name=None, trainable=True, **kwargs):
+        inputs, outputs = kwargs.pop("input", inputs), kwargs.pop("output", outputs)
+        for what, given in (("inputs", inputs), ("outputs", outputs)):
+            for t in flatten(given):
+                if not isinstance(t, KerasTensor):
+                    raise ValueError(f"Model({what}=...) received {type(t).__name__}; it wants what fastdl.Input(...) and "
+                                     "layers called on it return.")
+        self._inputs_struct, self._outputs_struct = inputs, outputs
+        if name is None and type(self) is Functional:
+            name = symbolic.auto_name("functional")
+        super().__init__(name=name, trainable=True, **kwargs)
+        self._set_graph(inputs, outputs)
+        if not trainable:
+            self.trainable = False
+
+    def _set_graph(self, inputs, outputs):
+        given = flatten(inputs)
+        if len({id(t) for t in given}) != len(given):
+            raise ValueError("Model(inputs=...) lists the same Input twice.")
+        from fastdl.layers.core import InputLayer
+        self._inputs_struct, self._outputs_struct = inputs, outputs
+        self._graph_inputs, self._graph_outputs = given, flatten(outputs)
+        nodes, by_depth, operations, _ = symbolic.map_graph(given, self._graph_outputs)
+        made = []
+        for t in given:                       # an intermediate tensor as input gets an InputLayer of its own
+            if not isinstance(t._keras_history[0], InputLayer):
+                made.append(t)
+        self._node_list = [n for d in sorted(by_depth, reverse=True) for n in by_depth[d]]
+        self._run_nodes = [n for n in self._node_list if not any(t is s for t in n.output_tensors for s in given)]
+        keep = {id(n.operation) for n in self._run_nodes} | {id(t._keras_history[0]) for t in given if t not in made}
+        self._operations = [o for o in operations if id(o) in keep]
+        self._graph_layers = [o for o in self._operations if isinstance(o, Layer)]
+        names = {}
+        for o in self._operations:
+            if names.setdefault(o.name, o) is not o:
+                raise ValueError(f"Two layers of the model are named {o.name!r}. Give each its own name=.")
+        self.input_names = [t._keras_history[0].name for t in given]
+        self.output_names = []
+        for t in self._graph_outputs:
+            self.output_names.append(t._keras_history[0].name)
+        self.built = True
+
+    _untracked = Layer._untracked | {"_inputs_struct", "_outputs_struct", "_graph_inputs", "_graph_outputs", "_node_list",
+                                     "_run_nodes", "_operations", "_init_args", "_input_layer"}
+
+    layers = property(lambda self: [l for l in self._layers])
+    operations = property(lambda self: list(self._operations))
+    inputs = property(lambda self: self._graph_inputs)
+    outputs = property(lambda self: self._graph_outputs)
+    input = property(lambda self: self._inputs_struct)
+    output = property(lambda self: self._outputs_struct)
+    input_shape = property(lambda self: map_structure(lambda t: t.shape, self._inputs_struct))
+    output_shape = property(lambda self: map_structure(lambda t: t.shape, self._outputs_struct))
+
+    # ------------------------------------------------------------ running
+    def _standardize(self, inputs):
+        want = self._graph_inputs
+        if isinstance(inputs, dict):
+            struct = self._inputs_struct
+            if isinstance(struct, dict) and set(struct) <= set(inputs):
+                leaves = [inputs[k] for k in sorted(struct)]
+            elif set(self.input_names) <= set(inputs):
+                leaves = [inputs[n] for n in self.input_names]
+            else:
+                raise ValueError(f"Model '{self.name}' received a dict with keys {sorted(inputs)}; its inputs are "
+                                 f"named {self.input_names}.")
+        else:
+            leaves = flatten(inputs)
+        if len(leaves) != len(want):
+            raise ValueError(f"Model '{self.name}' wants {len(want)} input(s) {self.input_names} but received {len(leaves)}. "
+                             "Pass a list with one array per Input.")
+        out = []
+        for x, t, name in zip(leaves, want, self.input_names):
+            shape = tuple(x.shape)
+            if len(shape) == len(t.shape) + 1 and shape[-1] == 1:
+                from fastdl import ops
+                x = ops.squeeze(x, -1)
+            elif len(shape) == len(t.shape) - 1 and t.shape[-1] == 1:
+                from fastdl import ops
+                x = ops.expand_dims(x, -1)
+            shape = tuple(x.shape)
+            if len(shape) != len(t.shape) or any(
+                    a is not None and b is not None and a != b for a, b in zip(shape[1:], t.shape[1:])):
+                raise ValueError(f"Input {name!r} of model '{self.name}' has shape {shape}; the model wants shape {t.shape} "
+                                 f"(None = any size). Reshape the data to that shape, or change "
+                                 "the Input's shape.")
+            if isinstance(x, Tensor) and x.dtype != t.dtype:
+                from fastdl import ops
+                mask = getattr(x, "_keras_mask", None)
+                x = ops.cast(x, t.dtype)
+                if mask is not None:
+                    x._keras_mask = mask
+            out.append(x)
+        return out
+
+    def call(self, inputs, training=None, mask=None):
+        values = {id(t): x for t, x in zip(self._graph_inputs, self._standardize(inputs))}
+        if mask is not None:
+            for t, m in zip(self._graph_inputs, flatten(mask)):
+                if m is not None and getattr(values[id(t)], "_keras_mask", None) is None:
+                    values[id(t)]._keras_mask = m
+        for node in self._run_nodes:
+            args, kwargs = node.fill(values)
+            outputs = node.operation(*args, **kwargs)
+            for t, y in zip(node.output_tensors, flatten(outputs)):
+                values[id(t)] = y
+        return pack_like(self._outputs_struct, [values[id(t)] for t in self._graph_outputs])
+
+    def compute_output_shape(self, input_shape):
+        flat = input_shape if isinstance(input_shape, (list, dict)) else [input_shape]
+        if isinstance(flat, dict):
+            flat = [flat[k] for k in sorted(flat)]
+        if isinstance(flat, list) and flat and (flat[0] is None or isinstance(flat[0], int)):
+            flat = [tuple(flat)]
+        if all(tuple(s) == t.shape for s, t in zip(flat, self._graph_inputs)):
+            return self.output_shape
+        return super().compute_output_shape(input_shape)
+
+    def compute_mask(self, inputs, mask=None):
+        return None                      # the inner layers put masks on the outputs themselves
+
+    # ------------------------------------------------------------ config
+    def _node_indices(self):
+        index, count = {}, {}
+        for op in self._operations:
+            for node in op._inbound_nodes:
+                if any(node is n for n in self._node_list):
+                    index[id(node)] = count.get(id(op), 0)
+                    count[id(op)] = index[id(node)] + 1
+        return index
+
+    def get_config(self):
+        from fastdl.saving import serialization
+        index = self._node_indices()
+
+        def key(t):
+            op, n, i = t._keras_history
+            return [op.name, index[id(op._inbound_nodes[n])], i]
+
+        def write(v):
+            if isinstance(v, KerasTensor):
+                return {"class_name": "__keras_tensor__",
+                        "config": {"shape": list(v.shape), "dtype": v.dtype, "keras_history": key(v)}}
+            if isinstance(v, (list, tuple)):
+                return [write(x) for x in v]
+            if isinstance(v, dict):
+                return {k: write(x) for k, x in v.items()}
+            if v is None or isinstance(v, (bool, int, float, str)):
+                return v
+            return serialization.serialize_keras_object(v)
+
+        layers = []
+        for op in self._operations:
+            if isinstance(op, OpCall):
+                entry = {"module": "fastdl.ops", "class_name": "OpCall", "config": op.get_config(),
+                         "registered_name": "OpCall"}
+            else:
+                entry = serialization.serialize_keras_object(op)
+            entry["name"] = op.name
+            entry["inbound_nodes"] = [
+                {"args": [write(a) for a in n.args], "kwargs": {k: write(v) for k, v in n.kwargs.items()}}
+                for n in op._inbound_nodes if id(n) in index and n in self._run_nodes]
+            layers.append(entry)
+
+        def ends(struct):
+            if isinstance(struct, KerasTensor):
+                return [key(struct)]
+            return map_structure(key, struct)
+
+        return {"name": self.name, "trainable": self._trainable, "layers": layers,
+                "input_layers": ends(self._inputs_struct), "output_layers": ends(self._outputs_struct)}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        from fastdl.saving import serialization
+        made = {}
+        pending = []
+        for entry in config["layers"]:
+            name = entry.get("name") or entry["config"]["name"]
+            made[name] = _make_operation(entry, custom_objects, serialization)
+            for node in entry.get("inbound_nodes", ()):
+                pending.append((name, node))
+        done = {name: [] for name in made}
+        for name, op in made.items():
+            from fastdl.layers.core import InputLayer
+            if isinstance(op, InputLayer):
+                done[name].append([op.output])
+
+        def tensor(history):
+            name, node, i = history[0], history[1], history[2]
+            if name not in made:
+                raise ValueError(f"The model's config uses a layer {name!r} that it does not define.")
+            if node >= len(done[name]):
+                raise LookupError
+            return done[name][node][i]
+
+        def read(v):
+            if isinstance(v, dict):
+                if v.get("class_name") == "__keras_tensor__":
+                    return tensor(v["config"]["keras_history"])
+                if "class_name" in v and "config" in v:
+                    return serialization.deserialize_keras_object(v, custom_objects=custom_objects)
+                return {k: read(x) for k, x in v.items()}
+            return [read(x) for x in v] if isinstance(v, list) else v
+
+        while pending:                       # layers may be listed before what they use
+            later = []
+            for name, node in pending:
+                if any(n == name for n, _ in later):
+                    later.append((name, node))
+                    continue
+                try:
+                    if isinstance(node, dict):
+                        args, kwargs = [read(a) for a in node["args"]], {k: read(v) for k, v in node["kwargs"].items()}
+                    else:                    # Keras 2: [[layer, node, tensor, kwargs], ...]
+                        entries = [node] if node and isinstance(node[0], str) else node
+                        tensors = [tensor(e) for e in entries]
+                        args = [tensors[0] if len(tensors) == 1 else tensors]
+                        kwargs = {k: read(v) for k, v in (entries[0][3] if len(entries[0]) > 3 else {}).items()}
+                except LookupError:
+                    later.append((name, node))
+                    continue
+                done[name].append(flatten(made[name](*args, **kwargs)))
+            if len(later) == len(pending):
+                raise ValueError(f"The model's config has a cycle or misses a layer near {later[0][0]!r}.")
+            pending = later
+
+        def ends(struct):
+            if isinstance(struct, (list, tuple)) and len(struct) == 3 and isinstance(struct[0], str) \
+                    and isinstance(struct[1], int):
+                return tensor(struct)
+            if isinstance(struct, dict):
+                return {k: ends(v) for k, v in struct.items()}
+            leaves = [ends(v) for v in struct]
+            return leaves
+
+        def single(x):
+            return x[0] if isinstance(x, list) and len(x) == 1 else x
+
+        model = cls(single(ends(config["input_layers"])), single(ends(config["output_layers"])), name=config.get("name"))
+        if config.get("trainable") is False:
+            model.trainable = False
+        return model
+
+    def _rebuild(self, clone, input_tensors=None):
+        from fastdl.layers.core import Input, InputLayer
+        values, made = {}, {}
+        given = flatten(input_tensors) if input_tensors is not None else [
+            Input(batch_shape=t.shape, dtype=t.dtype, name=n) for t, n in zip(self._graph_inputs, self.input_names)]
+        for t, new in zip(self._graph_inputs, given):
+            values[id(t)] = new
+        for node in self._run_nodes:
+            op = node.operation
+            if id(op) not in made:
+                made[id(op)] = clone(op) if isinstance(op, Layer) else OpCall(op.op_name, op.name)
+            args, kwargs = node.fill(values)
+            for t, y in zip(node.output_tensors, flatten(made[id(op)](*args, **kwargs))):
+                values[id(t)] = y
+        get = lambda t: values[id(t)]
+        return Functional(map_structure(get, self._inputs_struct), map_structure(get, self._outputs_struct), name=self.name)
+
+
+def _make_operation(entry, custom_objects, serialization):
+    module, name = str(entry.get("module", "")), entry["class_name"]
+    if name == "OpCall":
+        return OpCall.from_config(entry["config"])
+    if module.startswith("keras") and ".ops." in module:       # Keras writes `Add` for ops.add, `GetItem` for x[...]
+        return OpCall(symbolic.snake_case(name), entry["config"].get("name"))
+    layer = serialization.deserialize_keras_object(entry, custom_objects=custom_objects)
+    return layer

@@ -1,0 +1,160 @@
+"""Model: a Layer that can be trained and saved. Model(inputs, outputs) makes a Functional."""
+import json
+
+from fastdl.layers.layer import Layer
+from fastdl.ops import symbolic
+from fastdl.training.trainer import Trainer
+
+
+def _is_functional(args, kwargs):
+    return len(args) >= 2 or (len(args) == 1 and "outputs" in kwargs) or ("inputs" in kwargs and "outputs" in kwargs)
+
+
+class Model(Trainer, Layer):
+    """Subclass it and write call(), or give inputs= and outputs=."""
+
+    def __new__(cls, *args, **kwargs):
+        if cls is Model and (_is_functional(args, kwargs) or "input" in kwargs):
+            from fastdl.models.functional import Functional
+            return Functional.__new__(Functional, *args, **kwargs)
+        return super().__new__(cls, *args, **kwargs)
+
+    def __init__(self, *args, **kwargs):
+        from fastdl.models.functional import Functional
+        if _is_functional(args, kwargs) and not isinstance(self, Functional):
+            # `class MyModel(Model)` calling super().__init__(inputs, outputs): the graph is given after all
+            _inject_functional(type(self))
+            Functional.__init__(self, *args, **kwargs)
+            return
+        Layer.__init__(self, *args, **kwargs)
+
+    @property
+    def layers(self):
+        return self._layers
+
+    def get_layer(self, name=None, index=None):
+        layers = self.layers
+        if index is not None:
+            if not -len(layers) <= index < len(layers):
+                raise ValueError(f"get_layer(index={index}): the model has {len(layers)} layers, 0 to {len(layers) - 1}.")
+            return layers[index]
+        for layer in layers:
+            if layer.name == name:
+                return layer
+        from fastdl.errors import did_you_mean
+        names = [l.name for l in layers]
+        raise ValueError(f"No layer named {name!r}.{did_you_mean(str(name), names)} The layers are: {names}.")
+
+    def summary(self, line_length=None, positions=None, print_fn=None, expand_nested=False, show_trainable=False,
+                layer_range=None):
+        from fastdl.utils.summary import print_summary
+        print_summary(self, line_length=line_length, positions=positions, print_fn=print_fn,
+                      expand_nested=expand_nested, show_trainable=show_trainable, layer_range=layer_range)
+
+    # ------------------------------------------------------------ state updates and sizes
+    state_updates = property(lambda self: [])
+    stateful = property(lambda self: any(getattr(l, "stateful", False) for l in self._flatten_layers(False)))
+
+    def reset_states(self):
+        for layer in self._flatten_layers(include_self=False):
+            for name in ("reset_states", "reset_state"):
+                if hasattr(layer, name) and not isinstance(layer, Model):
+                    getattr(layer, name)()
+                    break
+
+    reset_state = reset_states
+
+    def build_from_config(self, config):
+        if not config or self.built:
+            return
+        if config.get("input_shape") is not None:
+            shape = config["input_shape"]
+            plain = isinstance(shape, (list, tuple)) and all(s is None or isinstance(s, int) for s in shape)
+            self._build_on(tuple(shape) if plain else shape)
+
+    def build(self, input_shape=None):
+        if input_shape is None:
+            raise ValueError(f"Model '{self.name}' needs input_shape to build: model.build((None, 784)), batch included.")
+        self._build_on(input_shape)
+
+    def _build_on(self, input_shape):
+        self.__dict__.setdefault("_build_shape", input_shape)
+        if type(self).build is not Model.build and not self.built and not getattr(self, "_building", False):
+            self._building = True
+            self.build(input_shape)
+        elif type(self).call is not Layer.call and not getattr(self, "_tracing_build", False):
+            self._tracing_build = self.built = True
+            try:
+                self.compute_output_shape(input_shape)
+            finally:
+                self._tracing_build = False
+        self.built = True
+
+    def _maybe_build(self, arguments):
+        if not self.built and type(self).build is Model.build:
+            first = next(iter(arguments.values()), None)
+            self.__dict__["_build_shape"] = symbolic.map_structure(
+                lambda t: (None, *t.shape[1:]) if hasattr(t, "shape") else None, first)
+            self.built = True                      # sub-layers build themselves as call() reaches them
+            return
+        super()._maybe_build(arguments)
+
+    # ------------------------------------------------------------ files
+    def save(self, filepath, overwrite=True, **kwargs):
+        from fastdl import saving
+        return saving.save_model(self, filepath, overwrite=overwrite, **kwargs)
+
+    def save_weights(self, filepath, overwrite=True, **kwargs):
+        from fastdl import saving
+        return saving.save_weights(self, filepath, overwrite=overwrite, **kwargs)
+
+    def load_weights(self, filepath, **kwargs):
+        from fastdl import saving
+        return saving.load_weights(self, filepath, **kwargs)
+
+    def export(self, filepath, **kwargs):
+        from fastdl.saving import export
+        return export.export(self, filepath, **kwargs)
+
+    def to_json(self, **kwargs):
+        from fastdl.saving import serialization
+        return json.dumps(serialization.serialize_keras_object(self), **kwargs)
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        from fastdl.models.functional import Functional
+        if "layers" in config and "input_layers" in config:
+            return Functional.from_config.__func__(cls if issubclass(cls, Functional) else Functional, config,
+                                                   custom_objects=custom_objects)
+        return super().from_config(config)
+
+
+def _inject_functional(cls):
+    from fastdl.models.functional import Functional
+    if Functional in cls.__mro__:
+        return
+    for base in cls.__bases__:
+        if base is not Model and issubclass(base, Model):
+            return _inject_functional(base)
+    cls.__bases__ = tuple(Functional if b is Model else b for b in cls.__bases__)
+
+
+def model_from_json(text, custom_objects=None):
+    from fastdl.saving import serialization
+    return serialization.deserialize_keras_object(json.loads(text), custom_objects=custom_objects)
+
+
+def clone_model(model, input_tensors=None, clone_function=None, **kwargs):
+    """The same architecture with newly initialised weights."""
+    from fastdl.models.functional import Functional
+    from fastdl.models.sequential import Sequential
+    clone_function = clone_function or (lambda layer: type(layer).from_config(layer.get_config()))
+    if isinstance(model, Sequential):
+        layers = [clone_function(l) for l in model.layers]
+        if model._input_layer is not None:
+            from fastdl.layers.core import InputLayer
+            layers.insert(0, InputLayer(batch_shape=model._input_layer.batch_shape, dtype=model._input_layer.dtype))
+        return Sequential(layers, name=model.name)
+    if isinstance(model, Functional):
+        return model._rebuild(clone_function, input_tensors)
+    return clone_function(model)

@@ -1,0 +1,1 @@
+"""What the machine can do: one class a primitive."""

@@ -1,0 +1,93 @@
+"""Matrix products. A thread's panel of packed columns lies in scratch that the plan provides."""
+import math
+
+import numpy as np
+
+from ..core import native
+from ..core.primitive import Scratch, primitive
+from .elementwise import relu_grad, sigmoid_grad, tanh_grad
+from .movement import broadcast_to, reshape, transpose
+from .reduce import sum, sum_to
+
+ACTS = {None: 0, "relu": 1, "sigmoid": 2, "tanh": 3}
+WIDEST = 32                                   # columns of the widest micro-kernel
+
+
+def gemm(y, x, w, m, n, k, ta=0, tb=0, batch=1, strides=(0, 0, 0), bias=None, act=None):
+    ins = [x, w] + ([bias] if bias is not None else [])
+    yield "gemm", [y, Scratch(native.get_threads() * k * WIDEST)], ins, [m, n, k, ta, tb, batch, *strides, (bias is not None) + 2 * ACTS[act]]
+
+
+def sizes(x, y, ta, tb):
+    m, k = (x.shape[-1], x.shape[-2]) if ta else x.shape[-2:]
+    k2, n = (y.shape[-1], y.shape[-2]) if tb else y.shape[-2:]
+    return m, n, k, k2
+
+
+@primitive
+class matmul:
+    """z = x @ y; ta, tb transpose the last two axes first; leading axes broadcast"""
+    samples = [([(7, 17), (17, 33)], {}), ([(17, 7), (17, 9)], dict(ta=True)), ([(5, 19), (65, 19)], dict(tb=True)),
+               ([(3, 4, 5), (3, 5, 6)], {}), ([(2, 3, 4, 5), (5, 6)], {}), ([(1, 70), (70, 40)], {}), ([(100, 3), (3, 1)], {})]
+
+    def shape(x, y, *, ta=False, tb=False):
+        if x.ndim < 2 or y.ndim < 2:
+            raise ValueError(f"matmul needs matrices, got shapes {x.shape} and {y.shape}")
+        m, n, k, k2 = sizes(x, y, ta, tb)
+        if k != k2:
+            raise ValueError(f"matmul: inner sizes differ: {x.shape} @ {y.shape} ({k} columns against {k2} rows)")
+        return np.broadcast_shapes(x.shape[:-2], y.shape[:-2]) + (m, n), x.dtype
+
+    def ref(x, y, *, ta=False, tb=False):
+        return np.matmul(np.swapaxes(x, -1, -2) if ta else x, np.swapaxes(y, -1, -2) if tb else y)
+
+    def calls(z, x, y, *, ta=False, tb=False):
+        m, n, k, _ = sizes(x, y, ta, tb)
+        batch = math.prod(z.shape[:-2])
+        if y.ndim == 2 and not ta:
+            return gemm(z, x, y, m * batch, n, k, 0, int(tb))
+        stride = lambda t: t.shape[-1] * t.shape[-2] if t.ndim > 2 else 0
+        return gemm(z, x, y, m, n, k, int(ta), int(tb), batch, (stride(x), stride(y), m * n))
+
+    def supports(ins, attrs):
+        x, y = ins
+        return x.dtype == y.dtype == "float32" and (x.shape[:-2] == y.shape[:-2] or y.ndim == 2 or x.ndim == 2)
+
+    def vjp(g, z, x, y, need, *, ta=False, tb=False):
+        dx = dy = None
+        if need[0]:
+            dx = matmul(y, g, ta=tb, tb=True) if ta else matmul(g, y, tb=not tb)
+            dx = dx if dx.shape == x.shape else sum_to(dx, shape=x.shape)
+        if need[1]:
+            if y.ndim == 2 and x.ndim > 2 and not ta and not tb:       # one product over all rows
+                rows = math.prod(x.shape[:-1])
+                dy = matmul(reshape(x, shape=(rows, x.shape[-1])), reshape(g, shape=(rows, g.shape[-1])), ta=True)
+            else:
+                dy = matmul(g, x, ta=True, tb=ta) if tb else matmul(x, g, ta=not ta)
+                dy = dy if dy.shape == y.shape else sum_to(dy, shape=y.shape)
+        return dx, dy
+
+
+@primitive
+class dense:
+    """y = act(x @ w + b)"""
+    dims = "x: * k, w: k n, b: n -> y: * n"
+    samples = [([(7, 17), (17, 33), (33,)], dict(act=a)) for a in (None, "sigmoid", "tanh")] + [([(2, 3, 5), (5, 4), (4,)], {})]
+
+    def ref(x, w, b, *, act=None):
+        y = x @ w + b
+        return {None: lambda v: v, "relu": lambda v: np.maximum(v, 0), "sigmoid": lambda v: 1 / (1 + np.exp(-v)), "tanh": np.tanh}[act](y)
+
+    def calls(y, x, w, b, *, act=None):
+        return gemm(y, x, w, y.size // w.shape[1], w.shape[1], w.shape[0], bias=b, act=act)
+
+    def supports(ins, attrs):
+        return ins[0].dtype == ins[1].dtype == ins[2].dtype == "float32"
+
+    def vjp(g, y, x, w, b, need, *, act=None):
+        g = {None: lambda h, v: h, "relu": relu_grad, "sigmoid": sigmoid_grad, "tanh": tanh_grad}[act](g, y)
+        rows = g.size // g.shape[-1]
+        g2 = reshape(g, shape=(rows, g.shape[-1]))
+        dx = matmul(g, w, tb=True) if need[0] else None
+        dw = matmul(reshape(x, shape=(rows, x.shape[-1])), g2, ta=True) if need[1] else None
+        return dx, dw, sum(g2, axis=(0,)) if need[2] else None

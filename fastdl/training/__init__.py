@@ -1,0 +1,1 @@
+"""fit, evaluate, predict: data to batches, strings to objects, the training step."""

@@ -1,0 +1,609 @@
+"""Trainer: compile, fit, evaluate, predict. The training step is ordinary code, traced into one plan.
+
+It is a mixin of Model; every step method may be overridden.
+"""
+import warnings
+
+import numpy as np
+
+from fastdl.errors import bad_argument
+from fastdl.training import data as fd_data
+from fastdl.training.compile import CompileLoss, CompileMetrics, check_target, label_limits
+from fastdl.utils import tree
+
+
+def _to_python(value):
+    """A log value as a float (or an array where it is not a scalar)."""
+    if isinstance(value, dict):
+        return {k: _to_python(v) for k, v in value.items()}
+    a = np.asarray(value)
+    return a.item() if a.ndim == 0 else a
+
+
+class Trainer:
+    """Equation of a step: w <- optimizer(w, d loss(y, model(x)) / d w)."""
+
+    # Names that start with "_compile" are not searched for layers, weights or metrics.
+    compiled = False
+    optimizer = None
+    loss = None
+    stop_training = False
+    run_eagerly = False
+    history = None
+    train_function = test_function = predict_function = None
+    _compile_losses = _compile_metrics_list = _compile_tracker = None
+    _compile_variables = None
+    _compile_ready = False
+
+    def __init__(self):
+        super().__init__()
+
+    # ---- compile ----------------------------------------------------------------------------------------------
+
+    def compile(self, optimizer="rmsprop", loss=None, loss_weights=None, metrics=None, weighted_metrics=None,
+                run_eagerly=False, steps_per_execution=1, jit_compile="auto", auto_scale_loss=True, sample_weight_mode=None,
+                target_tensors=None, **kwargs):
+        """Choose the optimizer, the loss and the metrics: names, objects or functions; lists or dicts for several outputs.
+
+        >>> model.compile("adam", "mse", metrics=["mae"])  # doctest: +SKIP
+        """
+        from fastdl import metrics as fd_metrics
+        from fastdl import losses as fd_losses
+        from fastdl import optimizers
+
+        if kwargs:
+            from fastdl.errors import did_you_mean
+
+            name = sorted(kwargs)[0]
+            known = ("optimizer", "loss", "loss_weights", "metrics", "weighted_metrics", "run_eagerly", "steps_per_execution",
+                     "jit_compile", "auto_scale_loss")
+            raise TypeError(f"compile() has no argument `{name}`.{did_you_mean(name, known)} It takes: {', '.join(known)}.")
+        self.optimizer = optimizers.get(optimizer)
+        # Looked up now, so that a misspelt name fails here and not in fit.
+        for leaf in tree.flatten(loss):
+            if isinstance(leaf, str):
+                fd_losses.get(leaf)
+        for leaf in tree.flatten(metrics) + tree.flatten(weighted_metrics):
+            if isinstance(leaf, str) and leaf.lower() not in ("accuracy", "acc", "crossentropy", "ce"):
+                fd_metrics.get(leaf)
+        self.__dict__["loss"] = loss
+        names = getattr(self, "output_names", None)
+        self._compile_losses = None if loss is None else CompileLoss(loss, loss_weights, names)
+        self._compile_metrics_list = CompileMetrics(metrics, weighted_metrics, names) if metrics or weighted_metrics else None
+        self._compile_tracker = fd_metrics.Mean(name="loss")
+        self._compile_config = dict(optimizer=optimizer, loss=loss, loss_weights=loss_weights, metrics=metrics,
+                                    weighted_metrics=weighted_metrics, run_eagerly=run_eagerly,
+                                    steps_per_execution=steps_per_execution, jit_compile=jit_compile)
+        self.__dict__["run_eagerly"] = bool(run_eagerly)
+        self.train_function = self.test_function = self.predict_function = None
+        self.stop_training = False
+        self.compiled = True
+        self._compile_ready = False
+        # As in Keras 2: which weights train is decided here, so that `model.trainable = False` afterwards
+        # changes only the models compiled later.
+        self._compile_variables = list(self.trainable_weights) if self.built else None
+        self._compile_count = len(self.weights) if self.built else -1
+
+    def get_compile_config(self):
+        """The arguments of compile() in a form that files can hold, or None before compile()."""
+        if not self.compiled:
+            return None
+        from fastdl.saving import serialization
+
+        config = dict(self._compile_config, optimizer=self.optimizer)
+        return serialization.serialize_keras_object(config)
+
+    def compile_from_config(self, config):
+        from fastdl.saving import serialization
+
+        self.compile(**serialization.deserialize_keras_object(config))
+        if self.built and self.optimizer is not None:
+            self.optimizer.build(self._training_variables())
+
+    def _must_be_compiled(self, method):
+        if not self.compiled:
+            raise RuntimeError(f'{method}() came before compile(): the model has no optimizer and no loss yet. '
+                               'Fix: model.compile(optimizer="adam", loss="mse") first, with your loss.')
+
+    def _training_variables(self):
+        if self._compile_variables is None or self._compile_count != len(self.weights):
+            self._compile_variables = list(self.trainable_weights)
+            self._compile_count = len(self.weights)
+        return self._compile_variables
+
+    # ---- metrics ----------------------------------------------------------------------------------------------
+
+    @property
+    def metrics(self):
+        """The loss tracker, the compiled metrics, then the metrics that layers and the model own."""
+        found = [self._compile_tracker] if self._compile_tracker is not None and self._shows_loss() else []
+        if self._compile_losses is not None:
+            found += self._compile_losses.metrics
+        if self._compile_metrics_list is not None:
+            found += self._compile_metrics_list.metrics
+        for metric in super().metrics:
+            if not any(metric is m for m in found):
+                found.append(metric)
+        return found
+
+    def _shows_loss(self):
+        """A model that keeps its own 'loss' in its own train_step does not need ours."""
+        return not any(getattr(m, "name", None) == "loss" for m in super().metrics)
+
+    @property
+    def metrics_names(self):
+        return [m.name for m in self.metrics]
+
+    def reset_metrics(self):
+        for metric in self.metrics:
+            metric.reset_state()
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        """Update the compiled metrics and return all current results; override it for results of your own."""
+        self._update_metrics(y, y_pred, sample_weight)
+        return self.get_metrics_result()
+
+    def _update_metrics(self, y, y_pred, sample_weight):
+        if self._compile_metrics_list is not None and y is not None:
+            if not self._compile_metrics_list.built:
+                self._compile_metrics_list.build(y, y_pred, self._compile_losses.losses if self._compile_losses else None)
+            self._compile_metrics_list.update_state(y, y_pred, sample_weight)
+
+    def get_metrics_result(self):
+        """name -> current value of every metric."""
+        compiled = self._compile_metrics_list
+        taken = compiled.metrics if compiled is not None else []
+        results = {}
+        for metric in self.metrics:
+            if any(metric is m for m in taken):
+                continue
+            value = metric.result()
+            results.update(value if isinstance(value, dict) else {metric.name: value})
+        if compiled is not None and compiled.built:
+            results.update(compiled.result())
+        if "loss" in results:
+            results = {"loss": results.pop("loss"), **results}
+        return results
+
+    # ---- the steps, overridable -------------------------------------------------------------------------------
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """loss = sum of the compiled losses + sum of model.losses (regularizers and add_loss)"""
+        total = None
+        if self._compile_losses is not None and (y is not None or tree.flatten(y_pred) and self.loss is not None):
+            if y is None:
+                raise bad_argument("y", "None", f"targets for the loss {self.loss!r}", "pass y, or compile(loss=None) with add_loss")
+            total = self._compile_losses(y, y_pred, sample_weight)
+        for extra in self.losses:
+            total = extra if total is None else total + extra
+        if total is None:
+            raise ValueError("There is nothing to minimise: compile() was given no loss and no layer called add_loss(). "
+                             'Fix: model.compile(loss="mse") with the loss of your task.')
+        return total
+
+    def _call(self, x, training):
+        if self._takes("training"):
+            return self(x, training=training)
+        return self(x)
+
+    def _update(self, data):
+        """One step of training; returns (x, y, y_pred, sample_weight)."""
+        from fastdl.core.tape import GradientTape
+
+        x, y, sample_weight = fd_data.unpack_x_y_sample_weight(data)
+        variables = self._training_variables()
+        with GradientTape() as tape:
+            y_pred = self._call(x, True)
+            loss = self._loss_of(x, y, y_pred, sample_weight, True)
+        self._track_loss(loss, x)
+        if variables:
+            self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables))
+        return x, y, y_pred, sample_weight
+
+    def _loss_of(self, x, y, y_pred, sample_weight, training):
+        try:
+            return self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
+        except TypeError as error:
+            # An override written for an older signature has no `training`.
+            if "unexpected keyword argument 'training'" not in str(error):
+                raise
+            return self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight)
+
+    def _track_loss(self, loss, x):
+        first = next((a for a in tree.flatten(x) if a is not None), None)
+        self._compile_tracker.update_state(loss, sample_weight=float(first.shape[0]) if first is not None and first.shape else 1.0)
+
+    def train_step(self, data):
+        """Forward, loss, gradient, update, metrics; `data` is (x, y, sample_weight). Returns the logs."""
+        x, y, y_pred, sample_weight = self._update(data)
+        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+
+    def test_step(self, data):
+        """Forward, loss, metrics. Returns the logs."""
+        x, y, y_pred, sample_weight = self._score(data)
+        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+
+    def _score(self, data):
+        x, y, sample_weight = fd_data.unpack_x_y_sample_weight(data)
+        y_pred = self._call(x, False)
+        if self._compile_losses is not None and y is not None or self.losses or type(self).compute_loss is not Trainer.compute_loss:
+            self._track_loss(self._loss_of(x, y, y_pred, sample_weight, False), x)
+        return x, y, y_pred, sample_weight
+
+    def predict_step(self, data):
+        """y_pred = model(x)"""
+        x, _, _ = fd_data.unpack_x_y_sample_weight(data)
+        return self._call(x, False)
+
+    def _plain(self, step):
+        """Whether neither this step nor what it reports was overridden: then the plan need not report at all."""
+        cls = type(self)
+        return (getattr(cls, step) is getattr(Trainer, step) and cls.compute_metrics is Trainer.compute_metrics
+                and cls.get_metrics_result is Trainer.get_metrics_result and step not in self.__dict__)
+
+    def _quiet_train(self, data):
+        x, y, y_pred, sample_weight = self._update(data)
+        self._update_metrics(y, y_pred, sample_weight)
+
+    def _quiet_test(self, data):
+        x, y, y_pred, sample_weight = self._score(data)
+        self._update_metrics(y, y_pred, sample_weight)
+
+    # ---- step -> plan -----------------------------------------------------------------------------------------
+
+    def make_train_function(self, force=False):
+        if self.train_function is None or force:
+            self.train_function = self._make(self._quiet_train if self._plain("train_step") else self.train_step)
+        return self.train_function
+
+    def make_test_function(self, force=False):
+        if self.test_function is None or force:
+            self.test_function = self._make(self._quiet_test if self._plain("test_step") else self.test_step)
+        return self.test_function
+
+    def make_predict_function(self, force=False):
+        if self.predict_function is None or force:
+            self.predict_function = self._make(self.predict_step)
+        return self.predict_function
+
+    def _make(self, step):
+        """The step as a compiled function; a step whose Python reads values runs eagerly, which is said once."""
+        if self.run_eagerly:
+            return lambda data: step(_tensors(data))
+        from fastdl.core.function import function
+        from fastdl.core.modes import TracedValueError
+
+        compiled = function(step)
+        eager = False
+
+        def run(data):
+            nonlocal eager
+            if not eager:
+                try:
+                    return compiled(data)
+                except TracedValueError as error:
+                    eager = True
+                    warnings.warn(
+                        f"{step.__name__.lstrip('_')} of model '{self.name}' runs eagerly (slower): {error} "
+                        "Pass run_eagerly=True to compile() to silence this.", stacklevel=4)
+                    self._clear_losses()
+            return step(_tensors(data))
+
+        return run
+
+    def _prepare(self, batch, training=True):
+        """Before the first step: build the model, the losses, the metrics and the optimizer outside any trace."""
+        if self._compile_ready and self.built:
+            return
+        x, y, _ = batch
+        ours = type(self).train_step is Trainer.train_step and type(self).test_step is Trainer.test_step
+        losses, metrics = self._compile_losses, self._compile_metrics_list
+        needs = not self.built or any(c is not None and not c.built for c in (losses, metrics))
+        if needs:
+            try:
+                y_pred = self._dry_run(x)
+            except Exception:
+                if ours:
+                    raise
+                y_pred = None               # a model with a train_step of its own may have no call() for this data
+            if y_pred is not None and y is not None and self.compiled:
+                wrong_structure = False
+                try:
+                    targets = _tensors(y)
+                    if losses is not None:
+                        losses.build(targets, y_pred)
+                    if metrics is not None:
+                        metrics.build(targets, y_pred, losses.losses if losses is not None else None)
+                except ValueError:
+                    if ours:
+                        raise
+                    wrong_structure = True
+                del wrong_structure
+            self._compile_output = y_pred
+        if self.compiled and self.optimizer is not None and training:
+            variables = self._training_variables()
+            if variables and not getattr(self.optimizer, "built", False):
+                self.optimizer.build(variables)
+        for metric in self.metrics if self.compiled else ():
+            metric.variables                # made now, not inside a trace
+        self._compile_ready = training or self._compile_ready
+
+    def _dry_run(self, x):
+        """model(x) once for shapes; what it changed (random counters, recurrent states) is put back."""
+        kept = [(v, np.array(v.numpy())) for v in self.variables] if self.built else []
+        y_pred = self._call(_tensors(x), False)
+        for variable, value in kept:
+            variable.assign(value)
+        self._clear_losses()
+        return y_pred
+
+    def _dtypes_of(self, x):
+        """Casts that batches need: whole-number images for inputs declared float32."""
+        inputs = getattr(self, "inputs", None) if self.built else None
+        leaves = tree.flatten(x)
+        if inputs:
+            wanted = [getattr(t, "dtype", None) for t in tree.flatten(inputs)]
+            if len(wanted) == len(leaves):
+                return {id(a): w for a, w in zip(leaves, wanted) if a is not None and w and str(a.dtype) != str(w)}
+        return {id(a): "float32" for a in leaves if a is not None and a.dtype in (np.uint8, np.int8, np.bool_)}
+
+    def _check_labels(self, source):
+        if not isinstance(source, fd_data.ArraySource) or source.data[1] is None or self._compile_losses is None:
+            return
+        y_pred = getattr(self, "_compile_output", None)
+        if y_pred is None or not self._compile_losses.built or type(self).train_step is not Trainer.train_step:
+            return
+        from fastdl.training.compile import align
+
+        preds = tree.flatten(y_pred)
+        trues = align(source.data[1], y_pred, self._compile_losses.names)
+        for k, (loss, t, p) in enumerate(zip(self._compile_losses.losses, trues, preds)):
+            if t is None or loss is None:
+                continue
+            name = "y" if len(preds) == 1 else f'y["{self._compile_losses.names[k]}"]'
+            check_target(loss, t, p, None if len(preds) == 1 else self._compile_losses.names[k])
+            classes = label_limits(loss, p)
+            if classes is not None and getattr(loss, "ignore_class", None) is None:
+                fd_data.check_labels(t, classes, name)
+
+    def _logs(self, out, quiet):
+        """The logs as floats: what the metrics say, or what an overridden step returned."""
+        if quiet or out is None:
+            return {k: _to_python(v) for k, v in self.get_metrics_result().items()}
+        if not isinstance(out, dict):
+            raise TypeError(f"train_step/test_step returned {type(out).__name__}; wanted a dict of logs. "
+                            'Fix: return {"loss": loss} or return {m.name: m.result() for m in self.metrics}.')
+        return {k: _to_python(v) for k, v in out.items()}
+
+    def _epoch_logs(self, out, quiet):
+        logs = self._logs(out, quiet)
+        if not quiet:
+            results = self.get_metrics_result()
+            if set(results) == set(logs):
+                logs = {k: _to_python(results[k]) for k in logs}
+        return logs
+
+    # ---- fit --------------------------------------------------------------------------------------------------
+
+    def fit(self, x=None, y=None, batch_size=None, epochs=1, verbose="auto", callbacks=None, validation_split=0.0,
+            validation_data=None, shuffle=True, class_weight=None, sample_weight=None, initial_epoch=0, steps_per_epoch=None,
+            validation_steps=None, validation_batch_size=None, validation_freq=1, **legacy):
+        """Train for `epochs` passes over the data; returns History, whose .history maps names to lists of floats.
+
+        x: array, list or dict of arrays, DataFrame, generator, Sequence. y: targets. validation_split holds out the
+        last part of the samples. >>> model.fit(x, y, epochs=5, validation_split=0.2)  # doctest: +SKIP
+        """
+        from fastdl.callbacks import CallbackList
+
+        self._must_be_compiled("fit")
+        _legacy("fit", legacy)
+        _check_verbose(verbose)
+        _check_count("epochs", epochs, 0)
+        _check_count("steps_per_epoch", steps_per_epoch, 1)
+        if validation_split and validation_data is None:
+            if not fd_data.is_array_like(x):
+                raise bad_argument("validation_split", validation_split, "arrays as x: a generator has no last part",
+                                   "pass validation_data")
+            arrays = (fd_data.to_arrays(x, "x"), fd_data.to_arrays(y, "y"), fd_data.to_arrays(sample_weight, "sample_weight"))
+            fd_data.check_lengths(*arrays)
+            (x, y, sample_weight), validation_data = fd_data.train_validation_split(arrays, validation_split)
+        source = fd_data.make_source(x, y, sample_weight, batch_size, shuffle, class_weight, self._dtypes_of)
+        self._prepare(source.first())
+        self._check_labels(source)
+        validation = None
+        if validation_data is not None:
+            validation = self._validation_source(validation_data, validation_batch_size or batch_size)
+        steps = steps_per_epoch or source.steps
+        if not isinstance(callbacks, CallbackList):
+            callbacks = CallbackList(callbacks, add_history=True, add_progbar=verbose != 0, model=self, verbose=verbose,
+                                     epochs=epochs, steps=steps)
+        step, quiet = self.make_train_function(), self._plain("train_step")
+        self.stop_training = False
+        self.history = callbacks.history
+        callbacks.on_train_begin()
+        logs = None
+        for epoch in range(initial_epoch, epochs):
+            self.reset_metrics()
+            callbacks.on_epoch_begin(epoch)
+            out, count = None, -1
+            for count, batch in enumerate(source.epoch(steps_per_epoch)):
+                callbacks.batch_begin("train", count)
+                out = step(batch)
+                callbacks.batch_end("train", count, lambda: self._logs(out, quiet))
+                if self.stop_training:
+                    break
+            if count < 0 or (steps_per_epoch and count + 1 < steps_per_epoch and not self.stop_training):
+                warnings.warn(f"The data ran out in epoch {epoch + 1} after {count + 1} steps; wanted {steps or 'at least 1'}. "
+                              "Fix: let the generator repeat (while True), or lower steps_per_epoch or epochs.", stacklevel=2)
+                self.stop_training = True
+                if count < 0:
+                    break
+            logs = self._epoch_logs(out, quiet)
+            source.on_epoch_end()
+            if validation is not None and _due(epoch, validation_freq):
+                scores = self._evaluate(validation, validation_steps, callbacks)
+                logs.update({"val_" + name: value for name, value in scores.items()})
+            callbacks.on_epoch_end(epoch, logs)
+            if self.stop_training:
+                break
+        callbacks.on_train_end(logs)
+        return self.history
+
+    def _validation_source(self, validation_data, batch_size):
+        if isinstance(validation_data, (tuple, list)) and not hasattr(validation_data, "on_epoch_end"):
+            if not 1 <= len(validation_data) <= 3:
+                raise bad_argument("validation_data", f"{len(validation_data)} parts", "(x, y) or (x, y, sample_weight)",
+                                   "pass a tuple of two or three")
+            x, y, w = fd_data.unpack_x_y_sample_weight(tuple(validation_data))
+            source = fd_data.make_source(x, y, w, batch_size, dtypes_of=self._dtypes_of)
+        else:
+            source = fd_data.make_source(validation_data, batch_size=batch_size, dtypes_of=self._dtypes_of)
+        self._check_labels(source)
+        return source
+
+    # ---- evaluate and predict ---------------------------------------------------------------------------------
+
+    def evaluate(self, x=None, y=None, batch_size=None, verbose="auto", sample_weight=None, steps=None, callbacks=None,
+                 return_dict=False, **legacy):
+        """The loss and the metrics on this data: a number, a list in the order of metrics_names, or a dict."""
+        from fastdl.callbacks import CallbackList
+
+        self._must_be_compiled("evaluate")
+        _legacy("evaluate", legacy)
+        _check_verbose(verbose)
+        source = fd_data.make_source(x, y, sample_weight, batch_size, dtypes_of=self._dtypes_of)
+        self._prepare(source.first(), training=False)
+        self._check_labels(source)
+        if not isinstance(callbacks, CallbackList):
+            callbacks = CallbackList(callbacks, add_progbar=verbose != 0, model=self, verbose=verbose, epochs=1,
+                                     steps=steps or source.steps)
+        logs = self._evaluate(source, steps, callbacks)
+        return logs if return_dict else _as_list(logs)
+
+    def _evaluate(self, source, steps, callbacks):
+        step, quiet = self.make_test_function(), self._plain("test_step")
+        callbacks.on_test_begin()
+        self.reset_metrics()
+        out, count = None, -1
+        for count, batch in enumerate(source.epoch(steps)):
+            callbacks.batch_begin("test", count)
+            out = step(batch)
+            callbacks.batch_end("test", count, lambda: self._logs(out, quiet))
+        if count < 0:
+            raise bad_argument("x", "a generator that yields nothing (more)", "at least one batch",
+                               "a generator can be read once: create it anew, or pass steps")
+        logs = self._epoch_logs(out, quiet)
+        callbacks.on_test_end(logs)
+        return logs
+
+    def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None, **legacy):
+        """y = model(x), batch by batch, as NumPy arrays."""
+        from fastdl.callbacks import CallbackList
+
+        _legacy("predict", legacy)
+        _check_verbose(verbose)
+        source = fd_data.make_source(x, batch_size=batch_size, dtypes_of=self._dtypes_of, check=False)
+        if not self.built:
+            self._dry_run(source.first()[0])
+        if not isinstance(callbacks, CallbackList):
+            callbacks = CallbackList(callbacks, add_progbar=verbose != 0, model=self, verbose=verbose, epochs=1,
+                                     steps=steps or source.steps)
+        step, parts, shape = self.make_predict_function(), [], None
+        callbacks.on_predict_begin()
+        for count, batch in enumerate(source.epoch(steps)):
+            callbacks.batch_begin("predict", count)
+            shape = step((batch[0], None, None))
+            parts.append([np.array(leaf) for leaf in tree.flatten(shape)])
+            callbacks.batch_end("predict", count, lambda: {"outputs": shape})
+        callbacks.on_predict_end()
+        if not parts:
+            raise bad_argument("x", "a generator that yields nothing", "at least one batch", "create the generator anew")
+        joined = [np.concatenate(leaf) if leaf[0].ndim else np.stack(leaf) for leaf in zip(*parts)]
+        return tree.pack_sequence_as(shape, joined)
+
+    # ---- one batch --------------------------------------------------------------------------------------------
+
+    def _one_batch(self, x, y, sample_weight, class_weight=None):
+        source = fd_data.make_source(x, y, sample_weight, 2**31 - 1, False, class_weight, self._dtypes_of, check=False)
+        return source.first()
+
+    def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
+        """One step on this batch; returns the loss, or [loss, metrics...] of this batch alone."""
+        self._must_be_compiled("train_on_batch")
+        batch = self._one_batch(x, y, sample_weight, class_weight)
+        self._prepare(batch)
+        self.reset_metrics()
+        logs = self._epoch_logs(self.make_train_function()(batch), self._plain("train_step"))
+        return logs if return_dict else _as_list(logs)
+
+    def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
+        """The loss, or [loss, metrics...], of this batch; nothing is trained."""
+        self._must_be_compiled("test_on_batch")
+        batch = self._one_batch(x, y, sample_weight)
+        self._prepare(batch, training=False)
+        self.reset_metrics()
+        logs = self._epoch_logs(self.make_test_function()(batch), self._plain("test_step"))
+        return logs if return_dict else _as_list(logs)
+
+    def predict_on_batch(self, x):
+        """model(x) for this batch, as NumPy."""
+        batch = self._one_batch(x, None, None)
+        if not self.built:
+            self._dry_run(batch[0])
+        return tree.map_structure(lambda t: np.array(t), self.make_predict_function()((batch[0], None, None)))
+
+    # Keras 2 spellings of the same methods.
+    def fit_generator(self, generator, *args, **kwargs):
+        names = ("steps_per_epoch", "epochs", "verbose", "callbacks", "validation_data", "validation_steps")
+        return self.fit(generator, **dict(zip(names, args)), **kwargs)
+
+    def evaluate_generator(self, generator, steps=None, **kwargs):
+        return self.evaluate(generator, steps=steps, **{"verbose": 0, **kwargs})
+
+    def predict_generator(self, generator, steps=None, **kwargs):
+        return self.predict(generator, steps=steps, **{"verbose": 0, **kwargs})
+
+
+def _tensors(data):
+    """Batches of arrays as tensors, for code that runs eagerly."""
+    from fastdl.core.tensor import convert_to_tensor
+
+    return tree.map_structure(lambda a: a if a is None or hasattr(a, "_a") else convert_to_tensor(a), data)
+
+
+def _as_list(logs):
+    values = [v for v in logs.values()]
+    flat = [u for v in values for u in (v.values() if isinstance(v, dict) else [v])]
+    return flat[0] if len(flat) == 1 else flat
+
+
+def _due(epoch, validation_freq):
+    if isinstance(validation_freq, int):
+        return (epoch + 1) % validation_freq == 0
+    return epoch + 1 in validation_freq
+
+
+def _check_verbose(verbose):
+    if verbose not in (0, 1, 2, "auto"):
+        raise bad_argument("verbose", repr(verbose), '0 (silent), 1 (bar), 2 (one line an epoch) or "auto"', "verbose=0 or 1")
+
+
+def _check_count(argument, value, least):
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise bad_argument(argument, repr(value), f"a whole number of at least {least}", f"{argument}={max(least, 10)}, for example")
+
+
+def _legacy(method, arguments):
+    """Arguments of Keras 2 that have no effect here; anything else is a spelling error."""
+    ignored = {"workers", "use_multiprocessing", "max_queue_size", "nb_epoch", "pickle_safe", "nb_worker"}
+    for name in arguments:
+        if name not in ignored or name == "nb_epoch":
+            from fastdl.errors import did_you_mean
+
+            known = ("x", "y", "batch_size", "epochs", "verbose", "callbacks", "validation_split", "validation_data", "shuffle",
+                     "class_weight", "sample_weight", "initial_epoch", "steps_per_epoch", "validation_steps",
+                     "validation_batch_size", "validation_freq", "steps", "return_dict")
+            hint = ' Did you mean "epochs"?' if name == "nb_epoch" else did_you_mean(name, known)
+            raise TypeError(f"{method}() has no argument `{name}`.{hint}")

@@ -1,0 +1,27 @@
+"""Helpers beside the models: labels, seeds, the progress bar, datasets by batch, nested structures."""
+from fastdl.utils import tree
+from fastdl.utils.numerical import normalize, set_random_seed, to_categorical
+from fastdl.utils.progbar import Progbar
+from fastdl.utils.py_dataset import PyDataset, Sequence
+
+_LAZY = {
+    "register_keras_serializable": "fastdl.saving.serialization",
+    "custom_object_scope": "fastdl.saving.serialization",
+    "CustomObjectScope": "fastdl.saving.serialization",
+    "get_custom_objects": "fastdl.saving.serialization",
+    "serialize_keras_object": "fastdl.saving.serialization",
+    "deserialize_keras_object": "fastdl.saving.serialization",
+}
+
+__all__ = ["Progbar", "PyDataset", "Sequence", "normalize", "set_random_seed", "to_categorical", "tree"]
+
+
+def __getattr__(name):
+    # Saving is imported on first use: `import fastdl` stays light and no import goes round in a circle.
+    if name in _LAZY:
+        import importlib
+
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    from fastdl.errors import did_you_mean
+
+    raise AttributeError(f"module 'fastdl.utils' has no attribute '{name}'.{did_you_mean(name, [*__all__, *_LAZY])}")
