@@ -1,0 +1,120 @@
+"""One row a layer, one battery for all: config round trip, symbolic shape == eager shape, gradients reach every weight."""
+import numpy as np
+import pytest
+
+import fastdl
+from fastdl import layers, ops
+
+X2, X3, X4, X5 = (4, 6), (4, 5, 6), (2, 4, 4, 3), (2, 3, 3, 3, 2)
+ROWS = [                                   # layer class, arguments, input shape (a list: several inputs)
+    (layers.Dense, dict(units=3, activation="relu"), X2),
+    (layers.Dense, dict(units=3, activation="softmax", kernel_regularizer="l2"), X3),
+    (layers.Dense, dict(units=3, use_bias=False), X2),
+    (layers.Identity, {}, X2),
+    (layers.Masking, {}, X3),
+    (layers.Activation, dict(activation="tanh"), X2),
+    (layers.ReLU, dict(max_value=6.0), X2),
+    (layers.LeakyReLU, dict(negative_slope=0.2), X2),
+    (layers.PReLU, dict(shared_axes=[1]), X3),
+    (layers.ELU, {}, X2),
+    (layers.ThresholdedReLU, {}, X2),
+    (layers.Softmax, {}, X3),
+    (layers.Flatten, {}, X4),
+    (layers.Reshape, dict(target_shape=(3, -1)), X2),
+    (layers.Permute, dict(dims=(2, 1)), X3),
+    (layers.RepeatVector, dict(n=3), X2),
+    (layers.Dropout, dict(rate=0.5), X2),
+    (layers.SpatialDropout1D, dict(rate=0.5), X3),
+    (layers.SpatialDropout2D, dict(rate=0.5), X4),
+    (layers.SpatialDropout3D, dict(rate=0.5), X5),
+    (layers.GaussianNoise, dict(stddev=0.5), X2),
+    (layers.GaussianDropout, dict(rate=0.5), X2),
+    (layers.AlphaDropout, dict(rate=0.5), X2),
+    (layers.ActivityRegularization, dict(l2=0.1), X2),
+    (layers.Add, {}, [X2, X2]),
+    (layers.Subtract, {}, [X2, X2]),
+    (layers.Multiply, {}, [X2, X2]),
+    (layers.Average, {}, [X2, X2]),
+    (layers.Maximum, {}, [X2, X2]),
+    (layers.Minimum, {}, [X2, X2]),
+    (layers.Concatenate, dict(axis=1), [X3, X3]),
+    (layers.Dot, dict(axes=1), [X2, X2]),
+    (layers.Dot, dict(axes=(2, 2), normalize=True), [X3, X3]),
+]
+
+
+def data(shape):
+    if isinstance(shape, list):
+        return [data(s) for s in shape]
+    return np.random.default_rng(0).normal(size=shape).astype("float32")
+
+
+def inputs(shape):
+    return [inputs(s) for s in shape] if isinstance(shape, list) else layers.Input(shape[1:])
+
+
+@pytest.mark.parametrize("cls, args, shape", ROWS, ids=[f"{r[0].__name__}-{i}" for i, r in enumerate(ROWS)])
+def test_layer(cls, args, shape):
+    layer, x = cls(**args), data(shape)
+    again = cls.from_config(layer.get_config())
+    assert again.get_config() == layer.get_config()
+
+    y = layer(x)
+    symbolic = again(inputs(shape))
+    assert tuple(symbolic.shape)[1:] == tuple(y.shape)[1:] and symbolic.shape[0] is None
+    assert symbolic.dtype == y.dtype
+    again.set_weights(layer.get_weights())
+    np.testing.assert_array_equal(again(x).numpy(), y.numpy())
+    trained = layer(x, training=True)
+    assert tuple(trained.shape) == tuple(y.shape)
+
+    if layer.weights:
+        with fastdl.GradientTape() as tape:
+            loss = ops.sum(ops.square(layer(x)))
+        for w, g in zip(layer.trainable_weights, tape.gradient(loss, layer.trainable_weights)):
+            assert g is not None and tuple(g.shape) == tuple(w.shape), w.path
+
+
+def test_embedding():
+    layer = layers.Embedding(5, 3, mask_zero=True)
+    y = layer(np.array([[1, 0], [4, 2]]))
+    assert y.shape == (2, 2, 3)
+    np.testing.assert_array_equal(y._keras_mask.numpy(), [[True, False], [True, True]])
+    with pytest.raises(IndexError, match="index 5"):
+        layer(np.array([[5]]))
+    with pytest.raises(ValueError, match="pass a list"):
+        layer.set_weights(np.zeros((5, 3)))
+
+
+def test_functional_shared_nested_and_ops():
+    a, b = layers.Input((4,), name="a"), layers.Input((4,), name="b")
+    shared = layers.Dense(3, name="shared")
+    inner = fastdl.Sequential([layers.Input((3,)), layers.Dense(2)], name="inner")
+    z = inner(layers.add([shared(a), shared(b)])) * 2.0
+    model = fastdl.Model([a, b], {"z": z, "s": ops.sum(z, axis=-1)})
+    x = [data((5, 4)), data((5, 4)) + 1]
+    out = model(x)
+    assert out["z"].shape == (5, 2) and out["s"].shape == (5,)
+    assert len(model.weights) == 4
+    again = type(model).from_config(model.get_config())
+    again.set_weights(model.get_weights())
+    np.testing.assert_array_equal(again(x)["z"].numpy(), out["z"].numpy())
+    assert [l.name for l in again.layers] == [l.name for l in model.layers]
+
+
+def test_sequential_deferred_and_pop():
+    model = fastdl.Sequential([layers.Dense(3), layers.Dense(2)])
+    assert not model.built
+    assert model(data((4, 6))).shape == (4, 2)
+    model.pop()
+    assert model.output_shape == (None, 3)
+    with pytest.raises(ValueError, match="axis -1"):
+        model.layers[0](data((4, 7)))
+
+
+def test_trainable_is_recursive():
+    model = fastdl.Sequential([layers.Input((4,)), layers.Dense(3), layers.Dense(2)])
+    model.layers[0].trainable = False
+    assert len(model.trainable_weights) == 2 and len(model.non_trainable_weights) == 2
+    model.trainable = False
+    assert not model.trainable_weights and len(model.weights) == 4

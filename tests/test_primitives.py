@@ -1,0 +1,83 @@
+"""Walks the registry: values on every ISA level and thread count, gradients in float64 against central differences."""
+import importlib
+
+import numpy as np
+import pytest
+
+from fastdl.core import modes, native, primitive
+from fastdl.core.tape import GradientTape
+from fastdl.core.tensor import Tensor
+
+for _name in ("elementwise", "reduce", "movement", "linalg"):
+    importlib.import_module("fastdl.primitives." + _name)
+CASES = [(name, seed) for name, p in primitive.REGISTRY.items() if p.updates is None for seed in range(8)]
+EPS = np.finfo("float32").eps
+
+
+def draw(name, seed):
+    p, rng = primitive.REGISTRY[name], np.random.default_rng(seed)
+    arrays, attrs = p.sample(rng)
+    return p, rng, [a.astype("float32") if a.dtype.kind == "f" else a for a in arrays], attrs
+
+
+def several(y):
+    return y if isinstance(y, tuple) else (y,)
+
+
+@pytest.mark.parametrize("isa", native.isa_levels())
+@pytest.mark.parametrize("name,seed", CASES)
+def test_value_and_bits(name, seed, isa):
+    """float32 against the float64 meaning; equal bits for 1, 2 and 3 threads."""
+    p, _, arrays, attrs = draw(name, seed)
+    want = p.run_ref([a.astype("float64") if a.dtype.kind == "f" else a for a in arrays], attrs)
+    level, threads, first = native.isa(), native.get_threads(), None
+    try:
+        native.set_isa(isa)
+        for nt in (1, 2, 3):
+            native.set_threads(nt)
+            got = [t.numpy() for t in several(p(*[Tensor(a.copy()) for a in arrays], **attrs))]
+            bits = [g.tobytes() for g in got]
+            assert first is None or bits == first
+            first = bits
+    finally:
+        native.set_isa(level)
+        native.set_threads(threads)
+    terms = max([a.size for a in arrays] or [1])
+    for g, w in zip(got, want):
+        assert g.shape == w.shape
+        if g.dtype.kind == "f":
+            scale = max(1.0, float(np.max(np.abs(w), initial=0)))
+            np.testing.assert_allclose(g, w, rtol=16 * EPS, atol=4 * EPS * np.sqrt(terms) * scale)
+        else:
+            np.testing.assert_array_equal(g, w)
+
+
+@pytest.mark.parametrize("name,seed", [c for c in CASES if primitive.REGISTRY[c[0]].differentiable])
+def test_gradient_in_float64(name, seed):
+    """<u, f(x + e v) - f(x - e v)> / 2e = <vjp(u), v> along a random direction v."""
+    p, rng, arrays, attrs = draw(name, seed)
+    with modes.Reference():
+        xs = [Tensor(a.astype("float64") if a.dtype.kind == "f" else a) for a in arrays]
+        floats = [k for k, x in enumerate(xs) if x.dtype == "float64"]
+        with GradientTape() as tape:
+            for k in floats:
+                tape.watch(xs[k])
+            y = p(*xs, **attrs)
+        if isinstance(y, tuple) or y.dtype != "float64" or not floats:
+            assert name in {"cast", "one_hot", "top_k"}
+            return
+        u = Tensor(rng.standard_normal(y.shape))
+        back = tape.gradient(y, [xs[k] for k in floats], u)
+        floats = [k for k, g in zip(floats, back) if g is not None]
+        assert floats
+        directions = [rng.standard_normal(xs[k].shape) for k in floats]
+
+        def along(step):
+            moved = list(xs)
+            for k, v in zip(floats, directions):
+                moved[k] = Tensor(np.asarray(xs[k].numpy() + step * v))
+            return float(np.sum(u.numpy() * p(*moved, **attrs).numpy()))
+        e = 1e-6
+        numeric = (along(e) - along(-e)) / (2 * e)
+        exact = sum(float(np.sum(v * g.numpy())) for v, g in zip(directions, [g for g in back if g is not None]))
+    assert abs(numeric - exact) <= 1e-6 * max(1.0, abs(numeric))

@@ -1,0 +1,319 @@
+"""Training: compile, fit, evaluate, predict, callbacks, data of every kind, and the messages for bad input."""
+import warnings
+
+import numpy as np
+import pytest
+
+import fastdl as keras
+from fastdl import errors
+from fastdl.callbacks import Callback, EarlyStopping, LambdaCallback
+from fastdl.utils import PyDataset, normalize, to_categorical, tree
+
+
+def blobs(n=120, classes=3, features=5, seed=0):
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, classes, n)
+    centres = np.random.default_rng(99).normal(size=(classes, features)) * 3
+    return (centres[y] + rng.normal(size=(n, features))).astype("float32"), y.astype("int32")
+
+
+def classifier(units=3, features=5, metrics=("accuracy",), loss="sparse_categorical_crossentropy", **kwargs):
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential([keras.Input((features,)), keras.layers.Dense(8, activation="relu"),
+                              keras.layers.Dense(units, activation="softmax")])
+    model.compile(keras.optimizers.Adam(0.05), loss, metrics=list(metrics), **kwargs)
+    return model
+
+
+def linear(**kwargs):
+    keras.utils.set_random_seed(2)
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile(**{"optimizer": keras.optimizers.SGD(0.1), "loss": "mse", **kwargs})
+    return model
+
+
+def test_fit_learns_and_history_holds_floats():
+    x, y = blobs()
+    model = classifier()
+    history = model.fit(x, y, epochs=8, batch_size=16, verbose=0, validation_split=0.25)
+    assert set(history.history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+    assert all(type(v) is float for values in history.history.values() for v in values)
+    assert history.epoch == list(range(8))
+    assert history.history["loss"][-1] < 0.5 * history.history["loss"][0]
+    assert model.evaluate(x, y, verbose=0)[1] > 0.9
+
+
+def test_sgd_step_by_hand():
+    x = np.array([[1, 2], [3, 4], [5, 6]], "float32")
+    y = np.array([[1], [0], [2]], "float32")
+    model = linear(optimizer=keras.optimizers.SGD(0.01))
+    w, b = (v.astype("float64") for v in model.get_weights())
+    error = x @ w + b - y
+    loss = model.train_on_batch(x, y)
+    new_w, new_b = model.get_weights()
+    assert loss == pytest.approx(np.mean(error**2), rel=1e-5)
+    np.testing.assert_allclose(new_w, w - 0.01 * 2 * x.T @ error / 3, rtol=1e-5)
+    np.testing.assert_allclose(new_b, b - 0.01 * 2 * error.mean(0), rtol=1e-5)
+
+
+def test_compiled_equals_eager():
+    x, y = blobs()
+    results = []
+    for eager in (False, True):
+        model = classifier(run_eagerly=eager)
+        model.fit(x, y, epochs=2, batch_size=32, verbose=0, shuffle=False)
+        results.append(model.get_weights())
+    for a, b in zip(*results):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_same_seed_same_bits():
+    x, y = blobs()
+    runs = []
+    for _ in range(2):
+        model = classifier()
+        model.fit(x, y, epochs=2, verbose=0)
+        runs.append(model.get_weights())
+    assert all(np.array_equal(a, b) for a, b in zip(*runs))
+
+
+def test_epoch_loss_is_weighted_by_samples():
+    x, y = np.zeros((5, 2), "float32"), np.array([[1], [1], [1], [1], [11]], "float32")
+    model = linear()
+    model.set_weights([np.zeros((2, 1)), np.zeros(1)])
+    assert model.evaluate(x, y, batch_size=4, verbose=0) == pytest.approx(np.mean(y**2), rel=1e-6)
+
+
+def test_sample_and_class_weight_agree():
+    x, y = blobs()
+    weight = {0: 2.0, 1: 0.5, 2: 1.0}
+    by_class, by_sample = classifier(), classifier()
+    by_class.fit(x, y, class_weight=weight, epochs=1, verbose=0, shuffle=False)
+    by_sample.fit(x, y, sample_weight=np.array([weight[k] for k in y]), epochs=1, verbose=0, shuffle=False)
+    for a, b in zip(by_class.get_weights(), by_sample.get_weights()):
+        np.testing.assert_array_equal(a, b)
+    plain = classifier()
+    plain.fit(x, y, epochs=1, verbose=0, shuffle=False)
+    assert not np.array_equal(plain.get_weights()[0], by_class.get_weights()[0])
+
+
+def test_validation_split_takes_the_last_part():
+    x, y = blobs(100)
+    a, b = classifier(), classifier()
+    split = a.fit(x, y, validation_split=0.2, shuffle=False, verbose=0).history
+    given = b.fit(x[:80], y[:80], validation_data=(x[80:], y[80:]), shuffle=False, verbose=0).history
+    assert split == given
+
+
+def test_generators_sequences_and_arrays_agree():
+    x, y = blobs(96)
+
+    def endless():
+        while True:
+            for k in range(3):
+                yield x[32 * k:32 * k + 32], y[32 * k:32 * k + 32]
+
+    class Batches(PyDataset):
+        ended = 0
+
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, k):
+            return x[32 * k:32 * k + 32], y[32 * k:32 * k + 32]
+
+        def on_epoch_end(self):
+            self.ended += 1
+
+    arrays, generator, sequence = classifier(), classifier(), classifier()
+    batches = Batches()
+    a = arrays.fit(x, y, epochs=2, shuffle=False, verbose=0).history
+    g = generator.fit(endless(), steps_per_epoch=3, epochs=2, verbose=0).history
+    s = sequence.fit(batches, epochs=2, shuffle=False, verbose=0).history
+    assert a == g == s
+    assert batches.ended == 2
+
+
+def test_generator_that_runs_out_warns():
+    x, y = blobs(64)
+    with pytest.warns(UserWarning, match="ran out"):
+        classifier().fit(((x[:32], y[:32]) for _ in range(2)), steps_per_epoch=3, epochs=2, verbose=0)
+
+
+def test_predict_matches_the_model_and_batches_do_not_matter():
+    x, _ = blobs(50)
+    model = classifier()
+    whole = model.predict(x, batch_size=50, verbose=0)
+    assert whole.shape == (50, 3) and isinstance(whole, np.ndarray)
+    np.testing.assert_allclose(model.predict(x, batch_size=7, verbose=0), whole, rtol=1e-6)
+    np.testing.assert_allclose(np.asarray(model(x)), whole, rtol=1e-6)
+    np.testing.assert_allclose(model.predict_on_batch(x), whole, rtol=1e-6)
+
+
+def test_several_outputs_with_weights_and_names():
+    keras.utils.set_random_seed(3)
+    inputs = keras.Input((4,))
+    outputs = [keras.layers.Dense(1, name="price")(inputs), keras.layers.Dense(3, activation="softmax", name="kind")(inputs)]
+    model = keras.Model(inputs, outputs)
+    model.compile("sgd", loss={"price": "mse", "kind": "sparse_categorical_crossentropy"},
+                  loss_weights={"price": 0.5, "kind": 2.0}, metrics={"kind": ["accuracy"]})
+    x = np.random.default_rng(0).normal(size=(40, 4)).astype("float32")
+    price, kind = x[:, :1] * 2, (x[:, 1] > 0).astype("int32")
+    logs = model.evaluate(x, {"price": price, "kind": kind}, verbose=0, return_dict=True)
+    assert set(logs) == {"loss", "price_loss", "kind_loss", "kind_accuracy"}
+    assert logs["loss"] == pytest.approx(0.5 * logs["price_loss"] + 2 * logs["kind_loss"], rel=1e-5)
+    assert "price_loss" in model.fit(x, [price, kind], epochs=1, verbose=0).history
+
+
+def test_accuracy_is_resolved_by_shapes():
+    x, y = blobs(40)
+    sparse = classifier().evaluate(x, y, verbose=0)[1]
+    one_hot = classifier(loss="categorical_crossentropy").evaluate(x, to_categorical(y, 3), verbose=0)[1]
+    assert sparse == one_hot == pytest.approx(np.mean(classifier().predict(x, verbose=0).argmax(1) == y))
+    model = linear(loss="binary_crossentropy", metrics=["acc"])
+    assert set(model.evaluate(x[:, :2], (y > 0).astype("float32"), verbose=0, return_dict=True)) == {"loss", "acc"}
+
+
+def test_overridden_train_step():
+    class Half(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = keras.layers.Dense(1)
+
+        def call(self, x):
+            return self.dense(x)
+
+        def train_step(self, data):
+            x, y = data[:2]
+            with keras.GradientTape() as tape:
+                loss = keras.ops.mean(keras.ops.square(self(x) - y)) * 0.5
+            self.optimizer.apply_gradients(zip(tape.gradient(loss, self.trainable_weights), self.trainable_weights))
+            return {"half": loss}
+
+    model = Half()
+    model.compile("sgd")
+    x = np.ones((64, 2), "float32")
+    history = model.fit(x, x[:, :1] * 3, epochs=5, verbose=0).history
+    assert set(history) == {"half"} and history["half"][-1] < history["half"][0]
+
+
+def test_python_on_values_falls_back_to_eager_and_says_so_once():
+    def loss(y_true, y_pred):
+        error = keras.ops.mean(keras.ops.square(y_true - y_pred))
+        return error if float(error) > 0.1 else error * 0.5
+
+    model = linear(loss=loss)
+    x = np.random.default_rng(0).normal(size=(64, 2)).astype("float32")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        history = model.fit(x, x[:, :1], epochs=3, verbose=0).history
+    assert sum("runs eagerly" in str(w.message) for w in caught) == 1
+    assert history["loss"][-1] < history["loss"][0]
+
+
+def test_trainable_is_read_at_compile():
+    model = linear()
+    model.trainable = False
+    before = model.get_weights()[0].copy()
+    model.train_on_batch(np.ones((4, 2), "float32"), np.ones((4, 1), "float32"))
+    assert not np.array_equal(before, model.get_weights()[0])
+
+
+def test_callbacks_order_and_batch_logs():
+    seen = []
+
+    class Watch(Callback):
+        def on_train_begin(self, logs=None): seen.append("train")
+        def on_epoch_begin(self, epoch, logs=None): seen.append(("epoch", epoch))
+        def on_train_batch_end(self, batch, logs=None): seen.append((batch, sorted(logs)))
+        def on_epoch_end(self, epoch, logs=None): seen.append(("end", sorted(logs)))
+
+    x, y = blobs(64)
+    classifier().fit(x, y, callbacks=[Watch()], verbose=0)
+    names = ["accuracy", "loss"]
+    assert seen == ["train", ("epoch", 0), (0, names), (1, names), ("end", names)]
+
+
+def test_early_stopping_restores_the_best_weights():
+    x, y = np.zeros((8, 2), "float32"), np.ones((8, 1), "float32")
+    model = linear(optimizer=keras.optimizers.SGD(1.5))                     # too fast: the loss grows each epoch
+    stop = EarlyStopping(monitor="loss", patience=2, restore_best_weights=True)
+    history = model.fit(x, y, epochs=20, batch_size=8, verbose=0, callbacks=[stop])
+    assert len(history.epoch) == 3 and stop.stopped_epoch == 2 and stop.best_epoch == 0
+
+
+def test_lambda_callback_stops_training():
+    x, y = blobs(64)
+    model = classifier()
+
+    def stop(epoch, logs):
+        model.stop_training = True
+
+    assert len(model.fit(x, y, epochs=9, verbose=0, callbacks=[LambdaCallback(on_epoch_end=stop)]).epoch) == 1
+
+
+def test_progress_bar_prints(capsys):
+    x, y = blobs(64)
+    classifier().fit(x, y, epochs=2, verbose=1)
+    out = capsys.readouterr().out
+    assert "Epoch 2/2" in out and "2/2" in out and "accuracy: " in out and "loss: " in out
+    classifier().fit(x, y, epochs=1, verbose=0)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("words, act", [
+    (("x has 120", "y has 119"), lambda m, x, y: m.fit(x, y[:-1], verbose=0)),
+    (("empty",), lambda m, x, y: m.fit(x[:0], y[:0], verbose=0)),
+    (("`x`", "NaN", "(3, 1)"), lambda m, x, y: m.fit(np.where(np.arange(600).reshape(120, 5) == 16, np.nan, x), y, verbose=0)),
+    (("`y`", "NaN"), lambda m, x, y: m.fit(x, np.full(120, np.nan, "float32"), verbose=0)),
+    (("label 7", "3 units"), lambda m, x, y: m.fit(x, np.where(np.arange(120) == 5, 7, y), verbose=0)),
+    (("label -1", "from 0"), lambda m, x, y: m.fit(x, y - 1, verbose=0)),
+    (("`batch_size`",), lambda m, x, y: m.fit(x, y, batch_size=0, verbose=0)),
+    (("`validation_split`",), lambda m, x, y: m.fit(x, y, validation_split=1.5, verbose=0)),
+    (("one-hot", "categorical_crossentropy"), lambda m, x, y: m.fit(x, to_categorical(y, 3), verbose=0)),
+])
+def test_bad_data_is_named(words, act):
+    x, y = blobs()
+    with pytest.raises(ValueError) as caught:
+        act(classifier(), x, y)
+    for word in words:
+        assert word in str(caught.value)
+    assert "Fix:" in str(caught.value)
+
+
+def test_labels_for_a_one_hot_loss():
+    x, y = blobs()
+    with pytest.raises(ValueError, match="sparse_categorical_crossentropy"):
+        classifier(loss="categorical_crossentropy").fit(x, y, verbose=0)
+
+
+def test_fit_before_compile_and_unknown_names():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    with pytest.raises(RuntimeError, match="compile"):
+        model.fit(np.ones((2, 2)), np.ones((2, 1)))
+    with pytest.raises(ValueError, match="adam"):
+        model.compile("adm", "mse")
+    with pytest.raises(ValueError, match="mse|mean_squared"):
+        model.compile("adam", "msee")
+    with pytest.raises(TypeError, match="metrics"):
+        model.compile("adam", "mse", metric=["mae"])
+
+
+def test_errors_and_utils():
+    assert errors.did_you_mean("adm", ["adam", "sgd"]) == ' Did you mean "adam"?'
+    assert errors.did_you_mean("zzzz", ["adam"]) == ""
+    assert to_categorical([0, 2], 3).tolist() == [[1, 0, 0], [0, 0, 1]]
+    with pytest.raises(ValueError, match="label 3"):
+        to_categorical([3], 3)
+    np.testing.assert_allclose(normalize([[3.0, 4.0], [0.0, 0.0]]), [[0.6, 0.8], [0, 0]])
+    nested = {"b": [1, 2], "a": (3,)}
+    assert tree.flatten(nested) == [3, 1, 2]
+    assert tree.pack_sequence_as(nested, [30, 10, 20]) == {"b": [10, 20], "a": (30,)}
+
+
+def test_program_learns_the_digits(tmp_path, capsys):
+    from fastdl.__main__ import main
+
+    assert main(["--picture", str(tmp_path / "digits.png")]) >= 0.94
+    out = capsys.readouterr().out
+    assert "precision    recall  f1-score   support" in out and "Total params" in out
