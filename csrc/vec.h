@@ -20,6 +20,14 @@ static inline vi vi_set1(int32_t x) { vi v = {0}; return v + x; }
 static inline vf vf_sel(vi m, vf a, vf b) { return (vf)(((vi)a & m) | ((vi)b & ~m)); }
 static inline vf vf_max(vf a, vf b) { return vf_sel((vi)(a < b) , b, vf_sel((vi)(b == b), a, b)); }  /* NaN of either side stays */
 static inline vf vf_min(vf a, vf b) { return vf_sel((vi)(a > b) , b, vf_sel((vi)(b == b), a, b)); }
+/* Rounded here and now: keeps the compiler from fusing a product into the addition that follows. */
+#if defined(__x86_64__) && VB == 64
+static inline vf vf_keep(vf a) { __asm__("" : "+v"(a)); return a; }
+#elif defined(__x86_64__)
+static inline vf vf_keep(vf a) { __asm__("" : "+x"(a)); return a; }
+#else
+static inline vf vf_keep(vf a) { volatile vf b = a; return b; }
+#endif
 static inline vf vf_abs(vf a) { return (vf)((vi)a & vi_set1(0x7fffffff)); }
 static inline vf vf_toint(vf a, vi *k) {              /* nearest integer of |a| < 2^22 */
     vf magic = vf_set1(12582912.f), r = a + magic;

@@ -28,7 +28,7 @@ def __getattr__(name):
         return getattr(_importlib.import_module("." + _NAMES[name], __name__), name)
     from .errors import did_you_mean
     hint = did_you_mean(name, list(_MODULES) + list(_NAMES))
-    raise AttributeError(f"module 'fastdl' has no attribute {name!r}." + (f" {hint}" if hint else ""))
+    raise AttributeError(f"module 'fastdl' has no attribute {name!r}.{hint}")
 
 
 def __dir__():

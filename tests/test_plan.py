@@ -1,10 +1,11 @@
 """A plan gives eager's bits, for any number of threads, and its live buffers never overlap."""
+import warnings
+
 import numpy as np
 import pytest
 
 from fastdl import GradientTape, Variable, function, ops
 from fastdl.core import native
-from fastdl.core.tensor import TracedValueError
 
 RNG = np.random.default_rng(7)
 W1, W2 = (RNG.standard_normal(s).astype("float32") * 0.1 for s in ((97, 65), (65, 10)))
@@ -51,10 +52,13 @@ def test_one_plan_a_signature():
     assert len(f.plans) == 2
 
 
-def test_reading_a_traced_value_names_the_way_out():
+def test_a_function_that_reads_values_runs_eagerly_and_says_so_once():
     f = function(lambda x: x if float(ops.sum(x)) > 0 else -x)
-    with pytest.raises(TracedValueError, match="run_eagerly=True"):
-        f(np.ones(3, "float32"))
+    with pytest.warns(UserWarning, match="run_eagerly=True"):
+        assert f(np.full(3, -1.0, "float32")).numpy().tolist() == [1.0] * 3
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert f(np.full(3, 2.0, "float32")).numpy().tolist() == [2.0] * 3
 
 
 def test_live_arena_ranges_never_overlap():

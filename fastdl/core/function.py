@@ -1,5 +1,9 @@
-"""function: a Python function -> one Plan per input signature. Tensors and arrays become inputs, the rest is constant."""
+"""function: a Python function -> one Plan per input signature. Tensors and arrays become inputs, the rest is constant.
+
+A function whose Python reads values (`if loss > 1`) cannot be traced: it runs eagerly instead, which is said once.
+"""
 import threading
+import warnings
 
 import numpy as np
 
@@ -7,7 +11,7 @@ from .. import config
 from . import native, state
 from .modes import Trace, reading
 from .plan import Arena, Plan
-from .tensor import Tensor, Variable, convert_to_tensor
+from .tensor import Tensor, TracedValueError, Variable, convert_to_tensor
 
 
 class Function:
@@ -19,23 +23,30 @@ class Function:
     """
 
     def __init__(self, fn):
-        self.fn, self.plans, self.arena, self.lock = fn, {}, Arena(), threading.RLock()
+        self.fn, self.plans, self.arena, self.lock, self.eager = fn, {}, Arena(), threading.RLock(), False
         self.__name__, self.__doc__ = getattr(fn, "__name__", "function"), fn.__doc__
 
     def __call__(self, *args):
         active = state.current()
-        if active.mode is not None or active.tapes:    # another reading, or a tape that must see inside: just read on
-            return self.fn(*args)
+        if active.mode is not None or active.tapes or self.eager:    # another reading, a tape that must see inside: read on
+            return self.fn(*(_tensors(args) if self.eager else args))
         leaves, key = [], []
         _flatten(args, leaves, key)
         key = (tuple(key), native.get_threads())
         with self.lock:
             entry = self.plans.get(key)
             if entry is None:
-                entry = self.plans[key] = self._trace(args)
+                try:
+                    entry = self.plans[key] = self._trace(args)
+                except TracedValueError as error:
+                    self.eager = True
+                    warnings.warn(f"{self.__name__} runs eagerly (slower): {error}", stacklevel=2)
+                    return self.fn(*_tensors(args))
             plan, rebuild = entry
+            plan.bind(leaves)
             try:
-                return rebuild(plan.run(leaves))
+                plan.run()
+                return rebuild(plan.results())
             except native.NativeError as error:
                 raise IndexError(f"{self.__name__}: an index or label is out of range: {error.value}. Embedding indices must "
                                  "be below input_dim, labels below the number of classes.") from None
@@ -86,6 +97,15 @@ def _border(x):
     if x.dtype == np.float64:
         return np.dtype(config.floatx())
     return np.dtype("int32") if x.dtype == np.int64 else x.dtype
+
+
+def _tensors(x):
+    """Arrays as tensors, for code that runs eagerly."""
+    if isinstance(x, np.ndarray):
+        return convert_to_tensor(x)
+    if isinstance(x, (tuple, list)):
+        return type(x)(map(_tensors, x)) if not hasattr(x, "_fields") else type(x)(*map(_tensors, x))
+    return {k: _tensors(v) for k, v in x.items()} if isinstance(x, dict) else x
 
 
 def _flatten(x, leaves, key):

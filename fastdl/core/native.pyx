@@ -1,5 +1,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """The only binding module: the call struct, the kernel tables, running, ISA level, threads."""
+from time import perf_counter
+
 from libc.stdint cimport int16_t, int32_t, int64_t, uintptr_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
@@ -123,33 +125,53 @@ cdef class Program:
     cdef fd_status status
     cdef readonly int64_t count
     cdef public int nt
-    cdef list patches                     # per external tensor: [(call, slot), ...]
+    cdef int externals
+    cdef int32_t *spot                    # (call, slot) pairs, grouped by external tensor
+    cdef int32_t *start                   # where an external's pairs begin
 
     def __cinit__(self, list rows, int nt, int externals):
         """rows: (kernel, pointers, ints, doubles, nt, barrier, [(slot, external), ...])"""
-        cdef int64_t k
-        self.count = len(rows)
-        self.nt = nt
-        self.calls = <fd_call *>calloc(max(1, self.count), sizeof(fd_call))
-        if self.calls == NULL:
-            raise MemoryError(f"no memory for a plan of {self.count} calls")
-        self.patches = [[] for _ in range(externals)]
+        cdef int64_t k, n
+        self.count, self.nt, self.externals = len(rows), nt, externals
+        patches = [[] for _ in range(externals)]
         for k in range(self.count):
-            kernel, pointers, ints, doubles, share, barrier, slots = rows[k]
+            for slot, external in rows[k][6]:
+                patches[external].append((k, slot))
+        self.calls = <fd_call *>calloc(max(1, self.count), sizeof(fd_call))
+        self.spot = <int32_t *>calloc(2 * sum(map(len, patches)) + 1, sizeof(int32_t))
+        self.start = <int32_t *>calloc(externals + 1, sizeof(int32_t))
+        if self.calls == NULL or self.spot == NULL or self.start == NULL:
+            raise MemoryError(f"no memory for a plan of {self.count} calls")
+        for k in range(self.count):
+            kernel, pointers, ints, doubles, share, barrier, _ = rows[k]
             fill(&self.calls[k], kernel, pointers, ints, doubles, share)
             self.calls[k].barrier = barrier
             self.calls[k].status = &self.status
-            for slot, external in slots:
-                self.patches[external].append((k, slot))
+        n = 0
+        for k in range(externals):
+            self.start[k] = n
+            for call, slot in patches[k]:
+                self.spot[2 * n], self.spot[2 * n + 1] = call, slot
+                n += 1
+        self.start[externals] = n
 
     def __dealloc__(self):
         free(self.calls)
+        free(self.spot)
+        free(self.start)
 
-    cpdef bind(self, int external, uintptr_t address):
-        cdef int64_t k
-        cdef int slot
-        for k, slot in <list>self.patches[external]:
-            self.calls[k].p[slot] = <void *>address
+    cpdef bind(self, list arrays):
+        """The memory of the external tensors for the next run."""
+        cdef int64_t k, j
+        cdef void *at
+        if len(arrays) != self.externals:
+            raise ValueError(f"a plan of {self.externals} external tensors was given {len(arrays)}")
+        for k in range(self.externals):
+            if self.start[k] == self.start[k + 1]:
+                continue
+            at = <void *>address(arrays[k])
+            for j in range(self.start[k], self.start[k + 1]):
+                self.calls[self.spot[2 * j]].p[self.spot[2 * j + 1]] = at
 
     cpdef run(self):
         cdef int bad
@@ -158,6 +180,18 @@ cdef class Program:
             bad = fd_run(table, self.calls, self.count, self.nt, &self.status)
         if bad:
             raise NativeError(self.status.code, self.status.value, self.status.call)
+
+    def time(self):
+        """Run once, call by call, with a thread team for each: seconds a call (the teams' starts included)."""
+        cdef int64_t k
+        spent = []
+        memset(&self.status, 0, sizeof(self.status))
+        for k in range(self.count):
+            start = perf_counter()
+            with nogil:
+                fd_run(table, &self.calls[k], 1, self.calls[k].nt, &self.status)
+            spent.append(perf_counter() - start)
+        return spent
 
 
 set_isa(isa_levels().pop())

@@ -2,11 +2,14 @@
 
 A node that no kernel serves becomes a host step (NumPy) and splits the array; dense, float32 models have none.
 """
+from time import perf_counter
+
 import numpy as np
 
 from . import native
 from .modes import share
 from .primitive import Scratch
+from .rewrite import rewrite
 from .tensor import Tensor, aligned
 
 
@@ -28,9 +31,9 @@ class Arena:
 class Plan:
     """What to run, in order. `inputs` and `outputs` are the traced tensors that change address between runs."""
 
-    def __init__(self, nodes, inputs, outputs, arena=None):
+    def __init__(self, nodes, inputs, outputs, arena=None, passes=None):
         self.inputs, self.outputs = list(inputs), list(outputs)
-        self.nodes = self._live(nodes)
+        self.nodes = rewrite(self._live(nodes), self.outputs, passes)
         self.arena = arena or Arena()
         self._place()
         self._compile()
@@ -149,8 +152,8 @@ class Plan:
         for k, (prim, ins, outs, attrs) in enumerate(self.nodes):
             if not self.native[k]:
                 flush()
-                self.steps.append(self._host(prim, ins, outs, attrs))
-                self.table.append((prim.name, "host", [o.shape for o in outs], 1))
+                self.steps.append(HostStep(self, prim, ins, outs, attrs))
+                self.table.append((prim.name, "host", list(outs), 1))
                 continue
             if prim.alias is not None:
                 continue
@@ -177,64 +180,81 @@ class Plan:
                 read += [(a, b, nt) for a, b in spans[1]]
                 rows.append((native.KERNELS[kernel], tuple(pointers), tuple(int(v) for v in ints),
                              tuple(float(v) for v in doubles), nt, 0, slots))
-                self.table.append((kernel, prim.name, [x.shape for x in o if not isinstance(x, Scratch)], nt))
+                self.table.append((kernel, prim.name, [x for x in o if not isinstance(x, Scratch)], nt))
         flush()
         self.programs = [s for s in self.steps if isinstance(s, native.Program)]
+        if self.steps == self.programs and len(self.steps) == 1:
+            self.run = self.steps[0].run
 
-    def _host(self, prim, ins, outs, attrs):
-        def view(t):
-            address, external = self._address(t)
-            if external is not None:
-                return external
-            r = self.root.get(id(t), id(t))
-            if r in self.offset:
-                at = self.offset[r]
-                return self.block[at:at + nbytes(t)].view(t.dtype).reshape(t.shape)
-            return self.tensors[r]._a.reshape(t.shape)
-
-        sources = [(view(t), t) for t in ins]
-        targets = [(view(t), t) for t in ([ins[m] for m in prim.updates] if prim.updates is not None else outs)]
-
-        def step(arrays):
-            get = lambda v, t: arrays[v].reshape(t.shape) if isinstance(v, int) else v
-            with np.errstate(all="ignore"):
-                made = prim.run_ref([get(v, t) for v, t in sources], attrs)
-            for (v, t), a in zip(targets, made):
-                get(v, t)[...] = a
-        return step
-
-    def run(self, arrays):
-        """Run on input arrays (contiguous, of the traced shapes); a list of fresh output arrays."""
+    def bind(self, arrays):
+        """Take the memory of the inputs (contiguous arrays of the traced shapes) and make that of fresh outputs."""
         arrays = list(arrays)
         for _, k in self.fresh:
             arrays.append(np.empty(self.outputs[k].shape, self.outputs[k].dtype))
-        for n, a in enumerate(arrays):
-            at = native.address(a)
-            for p in self.programs:
-                p.bind(n, at)
+        self.arrays = arrays
+        for p in self.programs:
+            p.bind(arrays)
+
+    def run(self):
+        """Everything, in order. Where every node has a kernel, this is one call into C that creates no object."""
         for s in self.steps:
-            if isinstance(s, native.Program):
-                s.run()
-            else:
-                s(arrays)
+            s.run()
+
+    def results(self):
+        """The output arrays; copies of what lies in the arena, a variable or an input."""
+        arrays, self.arrays = self.arrays, None
         made = {k: arrays[n] for n, k in self.fresh}
         return [made[k] if k in made else self._copy(t, arrays) for k, t in enumerate(self.outputs)]
 
-    def _copy(self, t, arrays):
+    def view(self, t, arrays=None):
+        """The array where a tensor lives: bound memory, the arena, or its own."""
         r = self.root.get(id(t), id(t))
         if r in self.external:
-            return arrays[self.external[r]].reshape(t.shape).copy()
-        if r in self.offset:
+            a = (self.arrays if arrays is None else arrays)[self.external[r]]
+        elif r in self.offset:
             at = self.offset[r]
-            return self.block[at:at + nbytes(t)].view(t.dtype).reshape(t.shape).copy()
-        return self.tensors[r]._a.reshape(t.shape).copy()
+            a = self.block[at:at + nbytes(t)].view(t.dtype)
+        else:
+            a = self.tensors[r]._a
+        return a.reshape(t.shape)
 
-    def summary(self, print_fn=print):
-        """Every call: index, kernel, primitive, output shapes, threads."""
+    def _copy(self, t, arrays):
+        return self.view(t, arrays).copy()
+
+    def profile(self, repeats=20):
+        """Median microseconds of every call of the last-bound inputs. Updates are made: use it on a model to throw away."""
+        rounds = []
+        for _ in range(repeats):
+            spent = []
+            for s in self.steps:
+                start = perf_counter()
+                spent += s.time() if isinstance(s, native.Program) else [s.run() or perf_counter() - start]
+            rounds.append(spent)
+        return [round(1e6 * v, 1) for v in np.median(rounds, axis=0)]
+
+    def summary(self, print_fn=print, times=None):
+        """Every call: index, kernel, primitive, output shapes, arena offset, bytes, threads (and times: see profile)."""
         lines = [f"Plan: {len(self.table)} calls, {len(self.steps)} step(s), arena {self.peak:,} bytes"]
-        lines += [f"{k:4d}  {kernel:<22} {name:<20} {str(shapes)[1:-1]:<32} x{nt}"
-                  for k, (kernel, name, shapes, nt) in enumerate(self.table)]
+        for k, (kernel, name, outs, nt) in enumerate(self.table):
+            shapes = " ".join(str(o.shape) for o in outs)
+            at = self.offset.get(self.root.get(id(outs[0]), id(outs[0]))) if outs else None
+            lines.append(f"{k:4d}  {kernel:<22} {name:<20} {shapes:<32} {'-' if at is None else '@' + str(at):>10} "
+                         f"{sum(map(nbytes, outs)):>12,} B  x{nt}" + (f" {times[k]:>9.1f} us" if times else ""))
         print_fn("\n".join(lines))
+
+
+class HostStep:
+    """A node that no kernel serves, run by NumPy between two programs."""
+
+    def __init__(self, plan, prim, ins, outs, attrs):
+        self.plan, self.prim, self.ins, self.attrs = plan, prim, ins, attrs
+        self.outs = [ins[m] for m in prim.updates] if prim.updates is not None else outs
+
+    def run(self):
+        with np.errstate(all="ignore"):
+            made = self.prim.run_ref([self.plan.view(t) for t in self.ins], self.attrs)
+        for t, a in zip(self.outs, made):
+            self.plan.view(t)[...] = a
 
 
 def itemsize(dtype):

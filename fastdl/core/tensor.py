@@ -38,8 +38,8 @@ class Tensor:
         if self._a is None:
             raise TracedValueError(
                 f"the value of a tensor of shape {self.shape} was asked for while the computation is being traced into a "
-                "plan, where only shapes are known. Use fastdl.ops (ops.where, ops.cond) instead of Python's if/float/print, "
-                "or compile(run_eagerly=True).")
+                "plan, where only shapes are known. Use fastdl.ops (ops.where, ops.cond) instead of Python's if/float/print; "
+                "compile(run_eagerly=True) silences this.")
         return self._a
 
     def __array__(self, dtype=None, copy=None):

@@ -3,19 +3,10 @@ import importlib
 
 from fastdl.layers.layer import InputSpec, Layer
 
-_FAMILIES = ("core", "activation", "convolution", "pooling", "normalization", "regularization", "reshaping", "merging",
-             "recurrent", "wrappers", "attention", "preprocessing")
-
-for _family in _FAMILIES:
-    try:
-        _module = importlib.import_module(f"fastdl.layers.{_family}")
-    except ModuleNotFoundError as _error:
-        if _error.name != f"fastdl.layers.{_family}":
-            raise
-        continue
+for _family in ("core", "activation", "regularization", "reshaping", "merging"):
+    _module = importlib.import_module(f"fastdl.layers.{_family}")
     for _key, _value in list(vars(_module).items()):
-        if not _key.startswith("_") and callable(_value) and (
-                getattr(_value, "__module__", None) == _module.__name__):
+        if not _key.startswith("_") and callable(_value) and getattr(_value, "__module__", None) == _module.__name__:
             globals()[_key] = _value
 
 __all__ = [k for k, v in globals().items() if callable(v) and not k.startswith("_")]

@@ -190,6 +190,9 @@ def _log_or_zero(x):
 
 power = binary("power", lambda x, y: np.power(x, y), pair(lambda g, z, x, y: mul(g, mul(y, power(x, sub(y, 1.0)))),
                                             lambda g, z, x, y: mul(g, mul(z, _log_or_zero(x)))), "power", domain=positive)
+for _p in (relu, tanh, sigmoid):
+    _p.extra["epilogue"] = _p.name               # a matrix product can end with it: see dense
+add.extra["epilogue"] = "bias"
 scale_add = binary("scale_add", lambda x, y, a: x.dtype.type(a) * x + y,
                    pair(lambda g, z, x, y, a: mul(g, a), lambda g, z, x, y, a: g), "scale_add", doc="z = a x + y", doubles=("a",),
                    cases=(dict(a=0.3),))

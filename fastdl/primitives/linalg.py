@@ -67,6 +67,13 @@ class matmul:
                 dy = dy if dy.shape == y.shape else sum_to(dy, shape=y.shape)
         return dx, dy
 
+    def fold(node, how, others, outs):
+        """x @ w, then + b: one product with a bias."""
+        _, (x, w), _, attrs = node
+        if how == "bias" and not attrs.get("ta") and not attrs.get("tb") and w.ndim == 2 and x.dtype == "float32" \
+                and others[0].shape == w.shape[1:] and others[0].dtype == "float32" and outs[0].shape == x.shape[:-1] + w.shape[1:]:
+            return dense, (x, w, others[0]), outs, dict(act=None)
+
 
 @primitive
 class dense:
@@ -91,3 +98,7 @@ class dense:
         dx = matmul(g, w, tb=True) if need[0] else None
         dw = matmul(reshape(x, shape=(rows, x.shape[-1])), g2, ta=True) if need[1] else None
         return dx, dw, sum(g2, axis=(0,)) if need[2] else None
+
+    def fold(node, how, others, outs):
+        if how in ACTS and node[3].get("act") is None:
+            return node[0], node[1], outs, dict(act=how)

@@ -5,22 +5,34 @@ from ..core.primitive import primitive
 
 
 def update(name, ref, doc, inputs, outputs=1, doubles=(), kernel=True):
-    """Declare a primitive whose first `outputs` inputs are overwritten by ref's results."""
+    """Declare a primitive whose first `outputs` inputs are overwritten by ref's results.
+
+    Optimizers' updates take one more input on demand: a scalar s; then s w is added to the gradient first (L2, weight decay).
+    """
+    plain = len(inputs.split())
+    where = inputs.split().index("g") if "g" in inputs.split() else None
+
+    def decayed(*arrays, **attrs):
+        if len(arrays) > plain:
+            arrays = (*arrays[:where], arrays[where] + arrays[-1] * arrays[0], *arrays[where + 1:-1])
+        return ref(*arrays, **attrs)
+
     def calls(*tensors, **attrs):
         outs, ins = tensors[:outputs], tensors[2 * outputs:]
-        yield name, list(outs), list(ins), [outs[0].size], [float(attrs[k]) for k in doubles]
+        yield name, list(outs), list(ins), [outs[0].size, int(len(ins) + outputs > plain)], [float(attrs[k]) for k in doubles]
 
-    body = dict(__doc__=doc, ref=ref, updates=tuple(range(outputs)), shape=lambda *ins, **attrs: [(x.shape, x.dtype) for x in ins[:outputs]])
+    body = dict(__doc__=doc, ref=ref if where is None else decayed, updates=tuple(range(outputs)), plain=plain, decay=where,
+                shape=lambda *ins, **attrs: [(x.shape, x.dtype) for x in ins[:outputs]])
     if kernel:
         body.update(calls=calls, supports=lambda ins, attrs: all(x.dtype == "float32" for x in ins) and ins[outputs].shape == ins[0].shape)
     return primitive(type(name, (), body))
 
 
-assign = update("assign", lambda v, x: x.astype(v.dtype), "v = x", 2)
-assign_add = update("assign_add", lambda v, x: v + x, "v = v + x", 2)
-assign_sub = update("assign_sub", lambda v, x: v - x, "v = v - x", 2)
-seed_next = update("seed_next", lambda s: s + np.array([0, 1], "uint32"), "state[1] = state[1] + 1", 1, kernel=False)
-sgd_update = update("sgd_update", lambda w, g, lr: w - lr * g, "w = w - lr g", 3)
+assign = update("assign", lambda v, x: x.astype(v.dtype), "v = x", "v x")
+assign_add = update("assign_add", lambda v, x: v + x, "v = v + x", "v x")
+assign_sub = update("assign_sub", lambda v, x: v - x, "v = v - x", "v x")
+seed_next = update("seed_next", lambda s: s + np.array([0, 1], "uint32"), "state[1] = state[1] + 1", "s", kernel=False)
+sgd_update = update("sgd_update", lambda w, g, lr: w - lr * g, "w = w - lr g", "w g lr")
 
 
 def _momentum(w, m, g, lr, *, momentum, nesterov):
@@ -39,8 +51,8 @@ def _adam(w, m, v, g, lr, *, beta_1, beta_2, epsilon):
     return w - m * lr / (np.sqrt(v) + epsilon), m, v
 
 
-momentum_update = update("momentum_update", _momentum, "m = momentum m - lr g; w = w + m (Nesterov: w + momentum m - lr g)", 4, 2,
+momentum_update = update("momentum_update", _momentum, "m = momentum m - lr g; w = w + m (Nesterov: w + momentum m - lr g)", "w m g lr", 2,
                          ("momentum", "nesterov"))
-rmsprop_update = update("rmsprop_update", _rmsprop, "v = rho v + (1 - rho) g^2; w = w - lr g / sqrt(v + epsilon)", 4, 2, ("rho", "epsilon"))
-adam_update = update("adam_update", _adam, "m += (1 - b1)(g - m); v += (1 - b2)(g^2 - v); w -= lr m / (sqrt(v) + epsilon)", 5, 3,
+rmsprop_update = update("rmsprop_update", _rmsprop, "v = rho v + (1 - rho) g^2; w = w - lr g / sqrt(v + epsilon)", "w v g lr", 2, ("rho", "epsilon"))
+adam_update = update("adam_update", _adam, "m += (1 - b1)(g - m); v += (1 - b2)(g^2 - v); w -= lr m / (sqrt(v) + epsilon)", "w m v g lr", 3,
                      ("beta_1", "beta_2", "epsilon"))

@@ -182,9 +182,7 @@ class Trainer:
         return total
 
     def _call(self, x, training):
-        if self._takes("training"):
-            return self(x, training=training)
-        return self(x)
+        return self(x, training=training)
 
     def _update(self, data):
         """One step of training; returns (x, y, y_pred, sample_weight)."""
@@ -271,25 +269,10 @@ class Trainer:
         if self.run_eagerly:
             return lambda data: step(_tensors(data))
         from fastdl.core.function import function
-        from fastdl.core.modes import TracedValueError
 
         compiled = function(step)
-        eager = False
-
-        def run(data):
-            nonlocal eager
-            if not eager:
-                try:
-                    return compiled(data)
-                except TracedValueError as error:
-                    eager = True
-                    warnings.warn(
-                        f"{step.__name__.lstrip('_')} of model '{self.name}' runs eagerly (slower): {error} "
-                        "Pass run_eagerly=True to compile() to silence this.", stacklevel=4)
-                    self._clear_losses()
-            return step(_tensors(data))
-
-        return run
+        compiled.__name__ = f"{step.__name__.replace('_quiet_', '')} of model '{self.name}'"
+        return compiled
 
     def _prepare(self, batch, training=True):
         """Before the first step: build the model, the losses, the metrics and the optimizer outside any trace."""

@@ -1,0 +1,75 @@
+"""Passes over a traced list of nodes, (prim, ins, outs, attrs) -> the same meaning in fewer nodes. Each is optional.
+
+What may be folded is a fact of the primitives (`epilogue`, `decay`), never a list in here. A pass keeps every bit.
+"""
+from .primitive import REGISTRY
+
+
+def users(nodes, outputs):
+    """id of a tensor -> how many nodes (and results) read it."""
+    count = {}
+    for _, ins, _, _ in nodes:
+        for t in ins:
+            count[id(t)] = count.get(id(t), 0) + 1
+    for t in outputs:
+        count[id(t)] = count.get(id(t), 0) + 1
+    return count
+
+
+def fold_epilogues(nodes, outputs):
+    """matmul, add of a bias row, relu -> dense(act="relu"): the result is finished while it is in registers."""
+    count, maker, gone, kept = users(nodes, outputs), {}, set(), []
+    for node in nodes:
+        prim, ins, outs, attrs = node
+        how = prim.extra.get("epilogue")
+        before = how and [(k, maker[id(t)]) for k, t in enumerate(ins) if id(t) in maker and count[id(t)] == 1]
+        for k, at in before or ():
+            made = kept[at][0].extra.get("fold", lambda *_: None)(kept[at], how, [t for j, t in enumerate(ins) if j != k], outs)
+            if made is not None and _undisturbed(kept[at + 1:], made[1]):
+                gone.add(at)
+                node = made
+                break
+        maker.update((id(t), len(kept)) for t in node[2])
+        kept.append(node)
+    return [n for k, n in enumerate(kept) if k not in gone]
+
+
+def fold_decay(nodes, outputs):
+    """g + s w, then an update of w by it -> the update takes s itself: no pass over memory for weight decay or L2."""
+    count, maker, gone, kept = users(nodes, outputs), {}, set(), []
+    for node in nodes:
+        prim, ins, outs, attrs = node
+        where = prim.extra.get("decay")                     # the position of the gradient among the inputs
+        if where is not None and len(ins) == prim.extra["plain"]:
+            w, g = ins[0], ins[where]
+            total = maker.get(id(g))
+            if total is not None and count[id(g)] == 1 and kept[total][0] is REGISTRY["add"]:
+                for a, b in (kept[total][1], kept[total][1][::-1]):
+                    term = maker.get(id(b))
+                    if (term is None or count[id(b)] != 1 or kept[term][0] is not REGISTRY["mul"] or a.shape != w.shape
+                            or not any(t is w for t in kept[term][1])):
+                        continue
+                    s = next((t for t in kept[term][1] if t is not w), None)
+                    if s is None or s.size != 1 or not _undisturbed(kept[term + 1:], (w, s)):
+                        continue
+                    node = (prim, ins[:where] + (a,) + ins[where + 1:] + (s,), outs, attrs)
+                    gone |= {total, term}
+                    break
+        maker.update((id(t), len(kept)) for t in node[2])
+        kept.append(node)
+    return [n for k, n in enumerate(kept) if k not in gone]
+
+
+def _undisturbed(nodes, tensors):
+    """No node of these writes one of the tensors."""
+    written = {id(ins[k]) for prim, ins, _, _ in nodes if prim.updates is not None for k in prim.updates}
+    return not any(id(t) in written for t in tensors)
+
+
+PASSES = [fold_epilogues, fold_decay]
+
+
+def rewrite(nodes, outputs, passes=None):
+    for p in PASSES if passes is None else passes:
+        nodes = p(nodes, outputs)
+    return nodes
