@@ -119,7 +119,7 @@ class CallbackList(Callback):
         if not callbacks:
             return
         if self._lazy[mode]:
-            due = [c for c in callbacks if c.due(batch)]
+            due = [c for c in callbacks if c.due(mode, batch)]
             if not due:
                 return
             callbacks = due
@@ -175,15 +175,16 @@ class ProgbarLogger(Callback):
         super().__init__()
         self.bar = None
         self.verbose = 0
+        self._nested = False                 # validation inside fit keeps the bar of the epoch
 
     def set_params(self, params):
         self.params = params
         self.verbose = 1 if params.get("verbose") == "auto" else int(params.get("verbose") or 0)
 
-    def due(self, batch):
+    def due(self, mode, batch):
         """Whether a redraw would show: drawing and reading the logs cost more than a small step."""
         bar = self.bar
-        if bar is None:
+        if bar is None or mode == "test" and self._nested:
             return False
         bar._seen = batch + 1
         return bar.verbose == 1 and bar.dynamic and time.perf_counter() - bar._last >= bar.interval
@@ -221,16 +222,15 @@ class ProgbarLogger(Callback):
         self._show(logs, finalize=True)
 
     def on_test_begin(self, logs=None):
-        # Validation inside fit keeps the bar of the epoch.
-        if not getattr(self, "_nested", False):
+        if not self._nested:
             self._start()
 
     def on_test_batch_end(self, batch, logs=None):
-        if not getattr(self, "_nested", False):
+        if not self._nested:
             self.on_train_batch_end(batch, logs)
 
     def on_test_end(self, logs=None):
-        if not getattr(self, "_nested", False):
+        if not self._nested:
             self._show(logs, finalize=True)
 
     def on_predict_begin(self, logs=None):

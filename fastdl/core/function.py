@@ -11,7 +11,19 @@ from .. import config
 from . import native, state
 from .modes import Trace, reading
 from .plan import Arena, Plan
-from .tensor import Tensor, TracedValueError, Variable, convert_to_tensor
+from .tensor import Tensor, TracedValueError, Variable, convert_to_tensor, name_of
+
+
+class Rows:
+    """array[index] along the first axis (in another dtype if one is given), gathered inside the plan that reads it."""
+    __slots__ = ("array", "index", "dtype", "shape")
+
+    def __init__(self, array, index, dtype=None):
+        self.array, self.index, self.dtype = array, index, dtype or name_of(array.dtype)
+        self.shape = (len(index),) + array.shape[1:]
+
+    def numpy(self):
+        return self.array[self.index].astype(self.dtype, copy=False)
 
 
 class Function:
@@ -29,7 +41,7 @@ class Function:
     def __call__(self, *args):
         active = state.current()
         if active.mode is not None or active.tapes or self.eager:    # another reading, a tape that must see inside: read on
-            return self.fn(*(_tensors(args) if self.eager else args))
+            return self.fn(*(tensors(args) if self.eager else args))
         leaves, key = [], []
         _flatten(args, leaves, key)
         key = (tuple(key), native.get_threads())
@@ -41,7 +53,7 @@ class Function:
                 except TracedValueError as error:
                     self.eager = True
                     warnings.warn(f"{self.__name__} runs eagerly (slower): {error}", stacklevel=2)
-                    return self.fn(*_tensors(args))
+                    return self.fn(*tensors(args))
             plan, rebuild = entry
             plan.bind(leaves)
             try:
@@ -52,6 +64,7 @@ class Function:
                                  "be below input_dim, labels below the number of classes.") from None
 
     def _trace(self, args):
+        from ..primitives.movement import take
         inputs, trace = [], Trace()
 
         def describe(x):
@@ -61,15 +74,16 @@ class Function:
                 t = Tensor(None, x.shape, x.dtype if isinstance(x, Tensor) else _border(x).name)
                 inputs.append(t)
                 return t
+            if isinstance(x, Rows):
+                return convert_to_tensor(take(describe(x.array), describe(x.index), axis=0), x.dtype)
             if isinstance(x, (tuple, list)):
                 return type(x)(map(describe, x)) if not hasattr(x, "_fields") else type(x)(*map(describe, x))
             if isinstance(x, dict):
                 return {k: describe(v) for k, v in x.items()}
             return x
 
-        described = [describe(a) for a in args]
         with reading(trace):
-            out = self.fn(*described)
+            out = self.fn(*[describe(a) for a in args])
         outputs = []
 
         def collect(x):
@@ -99,13 +113,13 @@ def _border(x):
     return np.dtype("int32") if x.dtype == np.int64 else x.dtype
 
 
-def _tensors(x):
+def tensors(x):
     """Arrays as tensors, for code that runs eagerly."""
-    if isinstance(x, np.ndarray):
-        return convert_to_tensor(x)
+    if isinstance(x, (np.ndarray, Rows)):
+        return convert_to_tensor(x.numpy() if isinstance(x, Rows) else x)
     if isinstance(x, (tuple, list)):
-        return type(x)(map(_tensors, x)) if not hasattr(x, "_fields") else type(x)(*map(_tensors, x))
-    return {k: _tensors(v) for k, v in x.items()} if isinstance(x, dict) else x
+        return type(x)(map(tensors, x)) if not hasattr(x, "_fields") else type(x)(*map(tensors, x))
+    return {k: tensors(v) for k, v in x.items()} if isinstance(x, dict) else x
 
 
 def _flatten(x, leaves, key):
@@ -115,10 +129,14 @@ def _flatten(x, leaves, key):
         leaves.append(x.numpy())
         key.append((x.shape, x.dtype))
     elif isinstance(x, np.ndarray):
-        if x.dtype != _border(x) or not x.flags.c_contiguous:
+        if name_of(x.dtype) in ("float64", "int64") and x.dtype != _border(x) or not x.flags.c_contiguous:
             x = convert_to_tensor(x, _border(x).name).numpy()
         leaves.append(x)
-        key.append((x.shape, x.dtype.name))
+        key.append((x.shape, name_of(x.dtype)))
+    elif isinstance(x, Rows):
+        key.append((Rows, x.dtype))
+        _flatten(x.array, leaves, key)
+        _flatten(x.index, leaves, key)
     elif isinstance(x, (tuple, list)):
         key.append((type(x), len(x)))
         for v in x:

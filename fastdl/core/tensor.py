@@ -12,6 +12,17 @@ class TracedValueError(TypeError):
     """Python asked for the value of a tensor that a trace only describes."""
 
 
+_names = {}
+
+
+def name_of(dtype):
+    """dtype.name, remembered: NumPy works it out anew every time."""
+    name = _names.get(dtype)
+    if name is None:
+        name = _names[dtype] = dtype.name
+    return name
+
+
 class Tensor:
     """A value (`_a` holds it) or, while tracing, the description of one (`_a` is None)."""
 
@@ -21,7 +32,7 @@ class Tensor:
     def __init__(self, array, shape=None, dtype=None):
         self._a = array
         self.shape = array.shape if shape is None else tuple(shape)
-        self.dtype = array.dtype.name if dtype is None else dtype
+        self.dtype = name_of(array.dtype) if dtype is None else dtype
 
     @property
     def ndim(self):

@@ -86,6 +86,13 @@ class Layer(symbolic.Operation):
             d["_init_args"] = {}
         return self
 
+    version = 0                          # counts public attributes set on built layers: plans made before are stale
+
+    def __setattr__(self, name, value):
+        if name[0] != "_" and self.__dict__.get("built") and name not in ("built", "stop_training", "history"):
+            Layer.version += 1
+        super().__setattr__(name, value)
+
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         if "build" in cls.__dict__:

@@ -1,7 +1,12 @@
 """Model: a Layer that can be trained and saved. Model(inputs, outputs) makes a Functional."""
 import json
 
-from fastdl.layers.layer import Layer
+import numpy as np
+
+from fastdl.core import state
+from fastdl.core.function import function
+from fastdl.core.tensor import Tensor
+from fastdl.layers.layer import Layer, _stack
 from fastdl.ops import symbolic
 from fastdl.training.trainer import Trainer
 
@@ -27,6 +32,27 @@ class Model(Trainer, Layer):
             Functional.__init__(self, *args, **kwargs)
             return
         Layer.__init__(self, *args, **kwargs)
+
+    def __call__(self, *args, **kwargs):
+        x = args[0] if len(args) == 1 and not kwargs else None
+        if type(x) is np.ndarray or type(x) is Tensor and x._a is not None:
+            active = state.current()
+            if active.mode is None and not active.tapes and not _stack("calls") and self._is_pure():
+                return self._compile_forward(x)
+        return super().__call__(*args, **kwargs)
+
+    def _is_pure(self):
+        """Whether model(x) may run as a plan: a graph of the library's own layers, none of which keeps losses or masks."""
+        graph = self.__dict__.get("_functional") or self.__dict__.get("_graph_outputs")
+        known = self.__dict__.get("_compile_pure")
+        if known is None or known[0] != Layer.version or known[1] is not graph:
+            pure = graph is not None and all(
+                type(l).__module__.startswith("fastdl.") and l.activity_regularizer is None and not getattr(l, "mask_zero", False)
+                and type(l).__name__ not in ("Lambda", "Masking", "ActivityRegularization")
+                for l in self._flatten_layers())
+            self.__dict__["_compile_pure"] = known = (Layer.version, graph, pure)
+            self.__dict__["_compile_forward"] = function(super().__call__)
+        return known[2]
 
     @property
     def layers(self):

@@ -4,6 +4,7 @@ Every source has `steps` (None: unknown) and `epoch(limit)`, which yields the ba
 """
 import numpy as np
 
+from fastdl.core.function import Rows
 from fastdl.core.tensor import Tensor
 from fastdl.errors import bad_argument
 from fastdl.utils import tree
@@ -45,7 +46,7 @@ def to_array(x, argument="x"):
             a = a.astype("int32")
     elif a.dtype == np.uint32:
         a = a.astype("int32")
-    return a
+    return a if a.flags.c_contiguous else a.copy(order="C")
 
 
 def _table_columns(x):
@@ -185,8 +186,8 @@ class ArraySource:
         if self.shuffle == "batch":
             starts = np.random.permutation(self.steps) * self.batch_size
             order = (starts[:, None] + np.arange(self.batch_size)).reshape(-1)
-            return order[order < self.n]
-        return np.random.permutation(self.n)
+            return order[order < self.n].astype("int32")
+        return np.random.permutation(self.n).astype("int32")
 
     def _pass(self):
         order, size, n = self._order(), self.batch_size, self.n
@@ -194,9 +195,11 @@ class ArraySource:
         casts = [self.dtypes.get(id(a)) for a in leaves]
         plain = not tree.is_nested(self.data[0]) and not tree.is_nested(self.data[1]) and not tree.is_nested(self.data[2])
         for start in range(0, n, size):
-            pick = slice(start, start + size) if order is None else order[start:start + size]
-            rows = [None if a is None else a[pick] for a in leaves]
-            rows = [r if c is None else r.astype(c) for r, c in zip(rows, casts)]
+            if order is None:
+                rows = [None if a is None else a[start:start + size] for a in leaves]
+                rows = [r if c is None else r.astype(c) for r, c in zip(rows, casts)]
+            else:
+                rows = [None if a is None else Rows(a, order[start:start + size], c) for a, c in zip(leaves, casts)]
             yield tuple(rows) if plain else tree.pack_sequence_as(self.data, rows)
 
     def epoch(self, limit=None):

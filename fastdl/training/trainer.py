@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 
+from fastdl.core.function import tensors
 from fastdl.errors import bad_argument
 from fastdl.training import data as fd_data
 from fastdl.training.compile import CompileLoss, CompileMetrics, check_target, label_limits
@@ -267,7 +268,7 @@ class Trainer:
     def _make(self, step):
         """The step as a compiled function; a step whose Python reads values runs eagerly, which is said once."""
         if self.run_eagerly:
-            return lambda data: step(_tensors(data))
+            return lambda data: step(tensors(data))
         from fastdl.core.function import function
 
         compiled = function(step)
@@ -292,7 +293,7 @@ class Trainer:
             if y_pred is not None and y is not None and self.compiled:
                 wrong_structure = False
                 try:
-                    targets = _tensors(y)
+                    targets = tensors(y)
                     if losses is not None:
                         losses.build(targets, y_pred)
                     if metrics is not None:
@@ -314,7 +315,7 @@ class Trainer:
     def _dry_run(self, x):
         """model(x) once for shapes; what it changed (random counters, recurrent states) is put back."""
         kept = [(v, np.array(v.numpy())) for v in self.variables] if self.built else []
-        y_pred = self._call(_tensors(x), False)
+        y_pred = self._call(tensors(x), False)
         for variable, value in kept:
             variable.assign(value)
         self._clear_losses()
@@ -545,13 +546,6 @@ class Trainer:
 
     def predict_generator(self, generator, steps=None, **kwargs):
         return self.predict(generator, steps=steps, **{"verbose": 0, **kwargs})
-
-
-def _tensors(data):
-    """Batches of arrays as tensors, for code that runs eagerly."""
-    from fastdl.core.tensor import convert_to_tensor
-
-    return tree.map_structure(lambda a: a if a is None or hasattr(a, "_a") else convert_to_tensor(a), data)
 
 
 def _as_list(logs):
