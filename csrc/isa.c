@@ -6,6 +6,7 @@
 #include "kernels/reduce.c"
 #include "kernels/movement.c"
 #include "kernels/gemm.c"
+#include "kernels/conv.c"
 #include "kernels/pool.c"
 #include "kernels/loss.c"
 #include "kernels/random.c"

@@ -14,7 +14,7 @@ from fastdl.core.tensor import Tensor, Variable
 from fastdl.primitives import elementwise as e
 from fastdl.primitives import linalg, loss, reduce, update
 
-for _name in ("elementwise", "reduce", "movement", "linalg", "pool", "loss", "random", "update"):
+for _name in ("elementwise", "reduce", "movement", "linalg", "conv", "pool", "loss", "random", "update"):
     importlib.import_module("fastdl.primitives." + _name)
 RNG = np.random.default_rng(3)
 X, Y = RNG.standard_normal((33, 50)).astype("float32"), RNG.integers(0, 10, 33).astype("int32")

@@ -8,7 +8,7 @@ from fastdl.core import modes, native, primitive
 from fastdl.core.primitive import Scratch
 from fastdl.core.tensor import Tensor, Variable
 
-for _name in ("elementwise", "reduce", "movement", "linalg", "pool", "loss", "random", "update"):
+for _name in ("elementwise", "reduce", "movement", "linalg", "conv", "pool", "loss", "random", "update"):
     importlib.import_module("fastdl.primitives." + _name)
 WITH_KERNEL = [n for n, p in primitive.REGISTRY.items() if p.calls is not None and p.updates is None and p.alias is None]
 UPDATES = {"assign": ("v x", {}), "assign_add": ("v x", {}), "assign_sub": ("v x", {}), "sgd_update": ("w g lr", {}),

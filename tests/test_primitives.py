@@ -8,7 +8,7 @@ from fastdl.core import modes, native, primitive
 from fastdl.core.tape import GradientTape
 from fastdl.core.tensor import Tensor
 
-for _name in ("elementwise", "reduce", "movement", "linalg", "pool", "loss", "random", "update", "more"):
+for _name in ("elementwise", "reduce", "movement", "linalg", "conv", "pool", "loss", "random", "update", "more"):
     importlib.import_module("fastdl.primitives." + _name)
 CASES = [(name, seed) for name, p in primitive.REGISTRY.items() if p.updates is None for seed in range(8)]
 EPS = np.finfo("float32").eps

@@ -29,8 +29,11 @@ class Eager:
                 return (Tensor(ins[prim.alias].numpy().reshape(specs[0][0])),)
             else:
                 outs = tuple(Tensor(np.empty(shape, dtype)) for shape, dtype in specs)
-            for row in prim.calls(*outs, *ins, **attrs):
-                run_row(row)
+            try:
+                for row in prim.calls(*outs, *ins, **attrs):
+                    run_row(row)
+            except native.NativeError:        # a bad index: the meaning says in words which one
+                return self.by_numpy(prim, ins, specs, attrs)
             return outs
         return self.by_numpy(prim, ins, specs, attrs)
 
@@ -89,8 +92,10 @@ def run_row(row):
     kernel, outs, ins, ints = row[:4]
     doubles = row[4] if len(row) > 4 else ()
     tensors = list(outs) + list(ins)
-    arrays = [np.empty(x.size, np.float32) if x._a is None else x._a for x in tensors]
-    native.call(native.KERNELS[kernel], tuple(map(native.address, arrays)), tuple(ints), tuple(doubles),
+    for x in tensors:
+        if x._a is None:                      # scratch lives as long as the calls that share it
+            x._a = np.empty(x.size, np.float32)
+    native.call(native.KERNELS[kernel], tuple([native.address(x._a) for x in tensors]), tuple(ints), tuple(doubles),
                 share(kernel, outs, ins, ints))
 
 

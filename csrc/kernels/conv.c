@@ -1,0 +1,282 @@
+/* Convolution over up to three spatial axes, channels last, as a product whose im2col matrix is never written: input
+   rows are copied into a zero-padded strip (in the cache), and a row of the matrix is a pointer into that strip.
+   Reduction order: taps, then channels; a task writes its own outputs: the bits do not depend on the threads. */
+typedef struct {
+    int64_t N, C, Co, in[3], out[3], k[3], step[3], pad[3], dil[3], groups, flags, rows, up[3];
+    int64_t Cg, Cog, span, deep, strip_w, strip_h;      /* per group; tile geometry of the strip, in floats and rows */
+} conv_shape;
+
+static conv_shape conv_read(const fd_call *c) {
+    conv_shape s; const int64_t *i = c->i;
+    s.N = i[0]; s.C = i[1]; s.Co = i[2];
+    for (int a = 0; a < 3; a++) {
+        s.in[a] = i[3 + a]; s.out[a] = i[6 + a]; s.k[a] = i[9 + a]; s.step[a] = i[12 + a]; s.pad[a] = i[15 + a]; s.dil[a] = i[18 + a];
+        s.up[a] = (int64_t)c->d[a];                      /* zeros between inputs: the input gradient of a strided convolution */
+    }
+    s.groups = i[21]; s.flags = i[22]; s.rows = i[23];
+    s.Cg = s.C / s.groups; s.Cog = s.Co / s.groups;
+    s.deep = s.k[0];
+    s.strip_h = (s.rows - 1) * s.step[1] + (s.k[1] - 1) * s.dil[1] + 1;
+    s.strip_w = ((s.out[2] - 1) * s.step[2] + (s.k[2] - 1) * s.dil[2] + 1) * s.C;
+    s.span = s.groups == 1 && s.dil[2] == 1 ? s.k[2] * s.C : s.Cg;          /* floats that lie side by side */
+    return s;
+}
+
+/* strip[kd][row][w][C]: the input rows that output rows [oh, oh + rows) of plane od look at */
+static void conv_strip(const conv_shape *s, float *strip, const float *x, int64_t n, int64_t od, int64_t oh) {
+    int64_t width = s->strip_w / s->C;
+    for (int64_t kd = 0; kd < s->deep; kd++)
+        for (int64_t r = 0; r < s->strip_h; r++) {
+            float *to = strip + (kd * s->strip_h + r) * s->strip_w;
+            int64_t d = od * s->step[0] + kd * s->dil[0] - s->pad[0], h = oh * s->step[1] + r - s->pad[1];
+            int empty = d < 0 || h < 0 || d % s->up[0] || h % s->up[1] || d / s->up[0] >= s->in[0] || h / s->up[1] >= s->in[1];
+            if (empty) { memset(to, 0, (size_t)s->strip_w * 4); continue; }
+            const float *from = x + ((n * s->in[0] + d / s->up[0]) * s->in[1] + h / s->up[1]) * s->in[2] * s->C;
+            if (s->up[2] == 1 && s->pad[2] >= 0) {
+                int64_t a = s->pad[2] < width ? s->pad[2] : width, b = s->in[2] + s->pad[2] < width ? s->in[2] + s->pad[2] : width;
+                if (b < a) b = a;
+                memset(to, 0, (size_t)(a * s->C) * 4);
+                memcpy(to + a * s->C, from + (a - s->pad[2]) * s->C, (size_t)((b - a) * s->C) * 4);
+                memset(to + b * s->C, 0, (size_t)((width - b) * s->C) * 4);
+            } else for (int64_t w = 0; w < width; w++) {
+                int64_t q = w - s->pad[2];
+                if (q < 0 || q % s->up[2] || q / s->up[2] >= s->in[2]) memset(to + w * s->C, 0, (size_t)s->C * 4);
+                else memcpy(to + w * s->C, from + q / s->up[2] * s->C, (size_t)s->C * 4);
+            }
+        }
+}
+
+FD_KERNEL(conv_pack) {   /* P[groups, panels, taps Cg, NR] | w | taps, Cg, Cog, groups, backward: taps reversed, channels swapped */
+    float *P = c->p[0]; const float *w = c->p[1]; int64_t lo, hi;
+    int64_t taps = c->i[0], Cg = c->i[1], Cog = c->i[2], groups = c->i[3], back = c->i[4], K = taps * Cg, panels = (Cog + NR - 1) / NR;
+    fd_share(groups * panels * taps, 1, tid, nt, &lo, &hi);
+    for (int64_t t = lo; t < hi; t++) {
+        int64_t g = t / (panels * taps), p = t / taps % panels, tap = t % taps, from = p * NR, n = Cog - from < NR ? Cog - from : NR;
+        float *to = P + ((g * panels + p) * K + tap * Cg) * NR;
+        for (int64_t a = 0; a < Cg; a++, to += NR) {
+            if (!back) {
+                const float *q = w + (tap * Cg + a) * Cog * groups + g * Cog + from;
+                for (int64_t j = 0; j < NR; j++) to[j] = j < n ? q[j] : 0.f;
+            } else {                                     /* w is [taps][Cog][groups Cg] seen from the forward pass */
+                const float *q = w + ((taps - 1 - tap) * Cog + from) * Cg * groups + g * Cg + a;
+                for (int64_t j = 0; j < NR; j++) to[j] = j < n ? q[j * Cg * groups] : 0.f;
+            }
+        }
+    }
+}
+
+/* y[mr pixels, n] of one output row: pixel m starts at a + m rs */
+static inline __attribute__((always_inline))
+void conv_tile(const int mr, const conv_shape *s, const float *a, int64_t rs, const float *b, float *y, int64_t n, const float *bias) {
+    vf s0[MR], s1[MR];
+    for (int m = 0; m < mr; m++) s0[m] = s1[m] = vf_set1(0.f);
+    int64_t wide = s->k[2] * s->Cg / s->span;
+    for (int64_t kd = 0; kd < s->deep; kd++)
+        for (int64_t kh = 0; kh < s->k[1]; kh++)
+            for (int64_t kw = 0; kw < wide; kw++) {
+                const float *p = a + (kd * s->strip_h + kh * s->dil[1]) * s->strip_w + kw * s->dil[2] * s->C;
+                for (int64_t k = 0; k < s->span; k++, b += NR) {
+                    vf b0 = vf_load(b), b1 = vf_load(b + VL);
+                    for (int m = 0; m < mr; m++) {
+                        vf x = vf_set1(p[m * rs + k]);
+                        s0[m] += x * b0;
+                        s1[m] += x * b1;
+                    }
+                }
+            }
+    vf w0 = vf_set1(0.f), w1 = w0, zero = w0;
+    int act = (int)(s->flags >> 1);
+    if (bias) { w0 = vf_loadn(bias, n < VL ? n : VL); if (n > VL) w1 = vf_loadn(bias + VL, n - VL); }
+    for (int m = 0; m < mr; m++, y += s->Co) {
+        vf y0 = s0[m] + w0, y1 = s1[m] + w1;
+        if (act == 1) { y0 = vf_sel((vi)(y0 < 0.f), zero, y0); y1 = vf_sel((vi)(y1 < 0.f), zero, y1); }
+        if (act == 2) { y0 = vf_sigmoid(y0); y1 = vf_sigmoid(y1); }
+        if (act == 3) { y0 = vf_tanh(y0); y1 = vf_tanh(y1); }
+        if (n == NR) { vf_store(y, y0); vf_store(y + VL, y1); }
+        else { vf_storen(y, y0, n < VL ? n : VL); if (n > VL) vf_storen(y + VL, y1, n - VL); }
+    }
+}
+
+/* a switch over a constant number of rows keeps every sum in a register */
+#define BY_ROWS_12(call) case 12: call(12); break; case 11: call(11); break; case 10: call(10); break; case 9: call(9); break; \
+    case 8: call(8); break; case 7: call(7); break;
+#define BY_ROWS_6(call) case 6: call(6); break; case 5: call(5); break;
+#define BY_ROWS_4(call) case 4: call(4); break; case 3: call(3); break; case 2: call(2); break; default: call(1);
+#if VB == 64
+#define BY_ROWS(mr, call) switch (mr) { BY_ROWS_12(call) BY_ROWS_6(call) BY_ROWS_4(call) }
+#elif VB == 32
+#define BY_ROWS(mr, call) switch (mr) { BY_ROWS_6(call) BY_ROWS_4(call) }
+#else
+#define BY_ROWS(mr, call) switch (mr) { BY_ROWS_4(call) }
+#endif
+
+FD_KERNEL(conv) {        /* y[N, out, Co], strips[nt] | P, x[N, in, C], (bias[Co]) | N, C, Co, in[3], out[3], k[3], step[3], pad[3], dil[3], groups, flags, rows | up[3] */
+    const conv_shape s = conv_read(c);
+    int64_t strip = s.deep * s.strip_h * s.strip_w, blocks = (s.out[1] + s.rows - 1) / s.rows, lo, hi;
+    int64_t panels = (s.Cog + NR - 1) / NR, K = s.k[0] * s.k[1] * s.k[2] * s.Cg, tiles = (s.out[2] + MR - 1) / MR;
+    float *y = c->p[0], *own = (float *)c->p[1] + tid * strip;
+    const float *P = c->p[2], *x = c->p[3], *bias = (s.flags & 1) ? c->p[4] : NULL;
+    fd_share(s.N * s.out[0] * blocks, 1, tid, nt, &lo, &hi);
+    for (int64_t t = lo; t < hi; t++) {
+        int64_t n = t / (s.out[0] * blocks), od = t / blocks % s.out[0], oh = t % blocks * s.rows;
+        int64_t end = oh + s.rows < s.out[1] ? oh + s.rows : s.out[1];
+        conv_strip(&s, own, x, n, od, oh);
+        for (int64_t q = 0; q < s.groups * panels; q++) {
+            int64_t g = q / panels, from = q % panels * NR, cols = s.Cog - from < NR ? s.Cog - from : NR;
+            for (int64_t h = oh; h < end; h++)
+                for (int64_t j = 0; j < tiles; j++) {
+                    int64_t w = s.out[2] * j / tiles, mr = s.out[2] * (j + 1) / tiles - w, rs = s.step[2] * s.C;
+                    const float *a = own + (h - oh) * s.step[1] * s.strip_w + w * rs + g * s.Cg;
+                    float *to = y + (((n * s.out[0] + od) * s.out[1] + h) * s.out[2] + w) * s.Co + g * s.Cog + from;
+#define TILE(r) conv_tile(r, &s, a, rs, P + q * K * NR, to, cols, bias ? bias + g * s.Cog + from : NULL)
+                    BY_ROWS(mr, TILE)
+#undef TILE
+                }
+        }
+    }
+}
+
+/* dW[mr rows, n] += sum over the block's pixels of x[pixel, row] g[pixel, n] */
+static inline __attribute__((always_inline))
+void conv_outer(const int mr, const conv_shape *s, const float *a, const float *g, int64_t rows, float *to, int64_t n) {
+    vf s0[MR], s1[MR];
+    int64_t n0 = n < VL ? n : VL, n1 = n - n0;
+    for (int m = 0; m < mr; m++) { s0[m] = vf_loadn(to + m * s->Co, n0); s1[m] = vf_loadn(to + m * s->Co + VL, n1); }
+    for (int64_t r = 0; r < rows; r++) {
+        const float *p = a + r * s->step[1] * s->strip_w, *q = g + r * s->out[2] * s->Co;
+        for (int64_t w = 0; w < s->out[2]; w++, p += s->step[2] * s->C, q += s->Co) {
+            vf b0, b1;
+            if (n == NR) { b0 = vf_load(q); b1 = vf_load(q + VL); }
+            else { b0 = vf_loadn(q, n0); b1 = vf_loadn(q + VL, n1); }
+            for (int m = 0; m < mr; m++) {
+                vf x = vf_set1(p[m]);
+                s0[m] += x * b0;
+                s1[m] += x * b1;
+            }
+        }
+    }
+    for (int m = 0; m < mr; m++) { vf_storen(to + m * s->Co, s0[m], n0); vf_storen(to + m * s->Co + VL, s1[m], n1); }
+}
+
+FD_KERNEL(conv_weight_grad) {   /* dW[parts, K, Co], strips[nt] | x[N, in, C], g[N, out, Co] | as conv, with flags = parts | up[3] */
+    conv_shape s = conv_read(c);
+    int64_t strip = s.deep * s.strip_h * s.strip_w, parts = s.flags, lo, hi;
+    int64_t panels = (s.Cog + NR - 1) / NR, K = s.k[0] * s.k[1] * s.k[2] * s.Cg, wide = s.k[2] * s.Cg / s.span;
+    float *dw = c->p[0], *own = (float *)c->p[1] + tid * strip;
+    const float *x = c->p[2], *gy = c->p[3];
+    int64_t all = s.groups * panels;
+    fd_share(parts * all, 1, tid, nt, &lo, &hi);
+    for (int64_t part = lo / all; part * all < hi; part++) {
+        int64_t q0 = part * all < lo ? lo - part * all : 0, q1 = (part + 1) * all > hi ? hi - part * all : all;
+        float *mine = dw + part * K * s.Co;
+        for (int64_t k = 0; k < K; k++)
+            for (int64_t q = q0; q < q1; q++) {
+                int64_t from = q % panels * NR, cols = s.Cog - from < NR ? s.Cog - from : NR;
+                memset(mine + k * s.Co + q / panels * s.Cog + from, 0, (size_t)cols * 4);
+            }
+        for (int64_t n = s.N * part / parts; n < s.N * (part + 1) / parts; n++)
+            for (int64_t od = 0; od < s.out[0]; od++)
+                for (int64_t oh = 0; oh < s.out[1]; oh += s.rows) {
+                    int64_t rows = oh + s.rows < s.out[1] ? s.rows : s.out[1] - oh;
+                    conv_strip(&s, own, x, n, od, oh);
+                    const float *g0 = gy + ((n * s.out[0] + od) * s.out[1] + oh) * s.out[2] * s.Co;
+                    for (int64_t q = q0; q < q1; q++) {
+                        int64_t grp = q / panels, from = q % panels * NR, cols = s.Cog - from < NR ? s.Cog - from : NR;
+                        const float *g = g0 + grp * s.Cog + from;
+                        float *to = mine + grp * s.Cog + from;
+                        for (int64_t kd = 0; kd < s.deep; kd++)
+                            for (int64_t kh = 0; kh < s.k[1]; kh++)
+                                for (int64_t kw = 0; kw < wide; kw++) {
+                                    const float *a = own + (kd * s.strip_h + kh * s.dil[1]) * s.strip_w + kw * s.dil[2] * s.C + grp * s.Cg;
+                                    for (int64_t k = 0; k < s.span; ) {
+                                        int64_t mr = s.span - k < MR ? s.span - k : MR;
+#define TILE(r) conv_outer(r, &s, a + k, g, rows, to, cols)
+                                        BY_ROWS(mr, TILE)
+#undef TILE
+                                        k += mr;
+                                        to += mr * s.Co;
+                                    }
+                                }
+                    }
+                }
+    }
+}
+
+FD_KERNEL(add_parts) {   /* y[n] | parts[m, n] | n, m: added in order */
+    float *y = c->p[0]; const float *p = c->p[1]; int64_t n = c->i[0], m = c->i[1], lo, hi;
+    fd_share(n, 1024, tid, nt, &lo, &hi);
+    for (int64_t k = lo; k < hi; k += VL) {
+        int64_t left = hi - k < VL ? hi - k : VL; vf a = vf_loadn(p + k, left);
+        for (int64_t j = 1; j < m; j++) a += vf_loadn(p + j * n + k, left);
+        vf_storen(y + k, a, left);
+    }
+}
+
+/* One filter a channel: vectors along the channels. */
+FD_KERNEL(depthwise) {   /* y[N, out, C], strips[nt] | w[taps, C], x[N, in, C], (bias[C]) | as conv; flags bit 3: taps reversed */
+    const conv_shape s = conv_read(c);
+    int64_t strip = s.deep * s.strip_h * s.strip_w, blocks = (s.out[1] + s.rows - 1) / s.rows, lo, hi, taps = s.k[0] * s.k[1] * s.k[2];
+    float *y = c->p[0], *own = (float *)c->p[1] + tid * strip;
+    const float *wt = c->p[2], *x = c->p[3], *bias = (s.flags & 1) ? c->p[4] : NULL;
+    int back = (s.flags & 8) != 0, act = (int)(s.flags >> 1) & 3;
+    fd_share(s.N * s.out[0] * blocks, 1, tid, nt, &lo, &hi);
+    for (int64_t t = lo; t < hi; t++) {
+        int64_t n = t / (s.out[0] * blocks), od = t / blocks % s.out[0], oh = t % blocks * s.rows;
+        int64_t end = oh + s.rows < s.out[1] ? oh + s.rows : s.out[1];
+        conv_strip(&s, own, x, n, od, oh);
+        for (int64_t h = oh; h < end; h++)
+            for (int64_t w = 0; w < s.out[2]; w++) {
+                const float *a = own + (h - oh) * s.step[1] * s.strip_w + w * s.step[2] * s.C;
+                float *to = y + (((n * s.out[0] + od) * s.out[1] + h) * s.out[2] + w) * s.C;
+                for (int64_t k = 0; k < s.C; k += VL) {
+                    int64_t m = s.C - k < VL ? s.C - k : VL, tap = 0; vf sum = vf_set1(0.f);
+                    for (int64_t kd = 0; kd < s.deep; kd++)
+                        for (int64_t kh = 0; kh < s.k[1]; kh++)
+                            for (int64_t kw = 0; kw < s.k[2]; kw++, tap++) {
+                                const float *p = a + (kd * s.strip_h + kh * s.dil[1]) * s.strip_w + kw * s.dil[2] * s.C + k;
+                                const float *f = wt + (back ? taps - 1 - tap : tap) * s.C + k;
+                                if (m == VL) sum += vf_load(p) * vf_load(f); else sum += vf_loadn(p, m) * vf_loadn(f, m);
+                            }
+                    if (bias) sum += vf_loadn(bias + k, m);
+                    if (act == 1) sum = vf_sel((vi)(sum < 0.f), vf_set1(0.f), sum);
+                    if (act == 2) sum = vf_sigmoid(sum);
+                    if (act == 3) sum = vf_tanh(sum);
+                    vf_storen(to + k, sum, m);
+                }
+            }
+    }
+}
+
+FD_KERNEL(depthwise_weight_grad) {   /* dw[parts, taps, C], strips[nt] | x[N, in, C], g[N, out, C] | as conv, flags = parts | up[3] */
+    const conv_shape s = conv_read(c);
+    int64_t strip = s.deep * s.strip_h * s.strip_w, parts = s.flags, lo, hi, taps = s.k[0] * s.k[1] * s.k[2];
+    float *dw = c->p[0], *own = (float *)c->p[1] + tid * strip;
+    const float *x = c->p[2], *gy = c->p[3];
+    fd_share(parts, 1, tid, nt, &lo, &hi);
+    for (int64_t part = lo; part < hi; part++) {
+        float *mine = dw + part * taps * s.C;
+        memset(mine, 0, (size_t)(taps * s.C) * 4);
+        for (int64_t n = s.N * part / parts; n < s.N * (part + 1) / parts; n++)
+            for (int64_t od = 0; od < s.out[0]; od++)
+                for (int64_t oh = 0; oh < s.out[1]; oh += s.rows) {
+                    int64_t rows = oh + s.rows < s.out[1] ? s.rows : s.out[1] - oh;
+                    conv_strip(&s, own, x, n, od, oh);
+                    const float *g0 = gy + ((n * s.out[0] + od) * s.out[1] + oh) * s.out[2] * s.C;
+                    for (int64_t k = 0; k < s.C; k += VL) {
+                        int64_t m = s.C - k < VL ? s.C - k : VL, tap = 0;
+                        for (int64_t kd = 0; kd < s.deep; kd++)
+                            for (int64_t kh = 0; kh < s.k[1]; kh++)
+                                for (int64_t kw = 0; kw < s.k[2]; kw++, tap++) {
+                                    vf sum = vf_loadn(mine + tap * s.C + k, m);
+                                    for (int64_t r = 0; r < rows; r++) {
+                                        const float *p = own + (kd * s.strip_h + kh * s.dil[1] + r * s.step[1]) * s.strip_w + kw * s.dil[2] * s.C + k;
+                                        const float *g = g0 + r * s.out[2] * s.C + k;
+                                        for (int64_t w = 0; w < s.out[2]; w++, p += s.step[2] * s.C, g += s.C)
+                                            sum += m == VL ? vf_load(p) * vf_load(g) : vf_loadn(p, m) * vf_loadn(g, m);
+                                    }
+                                    vf_storen(mine + tap * s.C + k, sum, m);
+                                }
+                    }
+                }
+    }
+}

@@ -1,0 +1,204 @@
+"""Convolution over one to three spatial axes, channels last; weights are [*kernel, channels / groups, filters]."""
+import itertools
+import math
+
+import numpy as np
+
+from ..core import native
+from ..core.primitive import Scratch, primitive
+from .elementwise import relu_grad, sigmoid_grad, tanh_grad
+from .linalg import ACTS
+from .reduce import sum
+
+WIDEST = 32                                    # columns of the widest micro-kernel
+
+
+def out_size(n, k, step, pads, dilation):
+    return (n + pads[0] + pads[1] - dilation * (k - 1) - 1) // step + 1
+
+
+def out_shape(x, kernel, strides, pads, dilation):
+    return tuple(out_size(*a) for a in zip(x[1:-1], kernel, strides, pads, dilation))
+
+
+def taps(x, g, kernel, strides, pads, dilation):
+    """(tap, slices of the padded input that meet it), for every tap of the kernel."""
+    for t in itertools.product(*map(range, kernel)):
+        at = [k * d for k, d in zip(t, dilation)]
+        yield t, (slice(None), *[slice(a, a + (n - 1) * s + 1, s) for a, n, s in zip(at, g[1:-1], strides)])
+
+
+def padded(x, pads):
+    return np.pad(x, ((0, 0), *pads, (0, 0)))
+
+
+def split(x, groups):
+    """[..., channels] as [groups, ..., channels / groups]"""
+    return np.moveaxis(x.reshape(*x.shape[:-1], groups, -1), -2, 0)
+
+
+def join(x):
+    x = np.moveaxis(x, 0, -2)
+    return x.reshape(*x.shape[:-2], -1)
+
+
+def geometry(C, Co, ins, outs, kernel, strides, pads, dilation, groups, flags, N, up=(1, 1, 1)):
+    """The ints and doubles of a kernel call, and the floats of one thread's strip."""
+    three = lambda t, fill: [fill] * (3 - len(t)) + [int(v) for v in t]
+    outs, kernel, strides, dilation = three(outs, 1), three(kernel, 1), three(strides, 1), three(dilation, 1)
+    rows = max(1, min(outs[1], -(-96 // outs[2])))
+    strip = kernel[0] * ((rows - 1) * strides[1] + (kernel[1] - 1) * dilation[1] + 1) * ((outs[2] - 1) * strides[2] + (kernel[2] - 1) * dilation[2] + 1) * C
+    ints = [N, C, Co, *three(ins, 1), *outs, *kernel, *strides, *three([p[0] for p in pads], 0), *dilation, groups, flags, rows]
+    return ints, three(up, 1), strip
+
+
+def packed(w, taps, Cg, Cog, groups, back):
+    to = Scratch(groups * taps * Cg * (Cog + WIDEST - 1))
+    return to, ("conv_pack", [to], [w], [taps, Cg, Cog, groups, back])
+
+
+def supports(ins, attrs):
+    return all(t.dtype == "float32" for t in ins)
+
+
+def case(x, kernel, filters, strides=1, pads=0, dilation=1, groups=1, **more):
+    n = len(kernel)
+    each = lambda v: v if isinstance(v, tuple) else (v,) * n
+    attrs = dict(strides=each(strides), pads=tuple(p if isinstance(p, tuple) else (p, p) for p in each(pads)), dilation=each(dilation), groups=groups)
+    return x, kernel + (x[-1] // groups, filters), attrs
+
+
+CASES = [case((2, 7, 6, 3), (3, 3), 5), case((1, 9, 14, 17), (3, 2), 33, pads=((1, 1), (0, 1))), case((2, 8, 8, 4), (3, 3), 16, strides=2, pads=((0, 1), (0, 1))),
+         case((3, 11, 2), (4,), 6, pads=(((3, 0)),)), case((2, 9, 9, 6), (3, 3), 8, dilation=2, pads=2, groups=2), case((2, 3, 4, 5, 3), (2, 3, 2), 4, pads=1),
+         case((2, 6, 7, 20), (3, 3), 20, groups=20, pads=1), case((1, 7, 7, 3), (2, 2), 6, groups=3, strides=(2, 1)), case((2, 26, 13, 8), (5, 5), 70, strides=(1, 2), pads=2),
+         case((1, 5, 5, 4), (1, 1), 40), case((2, 6, 6, 33), (3, 3), 33, groups=33, strides=2, pads=((1, 1), (0, 1))), case((1, 12, 5), (3,), 7, dilation=2, strides=1)]
+
+
+@primitive
+class conv:
+    """y[o] = act(sum over taps t of x[o stride + t dilation - pad] w[t] + b)"""
+    samples = [([x, w], a) for x, w, a in CASES] + [([CASES[1][0], CASES[1][1], (33,)], dict(CASES[1][2], act=act)) for act in (None, "sigmoid")] + \
+        [([CASES[6][0], CASES[6][1], (20,)], dict(CASES[6][2], act="tanh"))]
+
+    def shape(x, w, b=None, *, strides, pads, dilation, groups, act=None):
+        if x.ndim != w.ndim or x.shape[-1] != w.shape[-2] * groups or w.shape[-1] % groups:
+            raise ValueError(f"conv: an input of shape {x.shape} and weights of shape {w.shape} do not fit with groups={groups}: the "
+                             "weights are [*kernel, channels / groups, filters], and groups divides both channels and filters")
+        spatial = out_shape(x.shape, w.shape[:-2], strides, pads, dilation)
+        if any(n < 1 for n in spatial):
+            raise ValueError(f"conv: the kernel {w.shape[:-2]} does not fit into the input of shape {x.shape} (padding included): "
+                             "use padding='same', a smaller kernel or fewer pooling layers before")
+        return x.shape[:1] + spatial + w.shape[-1:], x.dtype
+
+    def ref(x, w, b=None, *, strides, pads, dilation, groups, act=None):
+        kernel, xp, ws = w.shape[:-2], split(padded(x, pads), groups), split(w, groups)
+        y = np.zeros((groups, x.shape[0]) + out_shape(x.shape, kernel, strides, pads, dilation) + (w.shape[-1] // groups,), x.dtype)
+        for t, s in taps(x.shape, y.shape[1:], kernel, strides, pads, dilation):
+            for k in range(groups):
+                y[k] += xp[k][s] @ ws[k][t]
+        y = join(y) if b is None else join(y) + b
+        return {None: lambda v: v, "relu": lambda v: np.maximum(v, 0), "sigmoid": lambda v: 1 / (1 + np.exp(-v)), "tanh": np.tanh}[act](y)
+
+    def calls(y, x, w, b=None, *, strides, pads, dilation, groups, act=None):
+        kernel, C, Co = w.shape[:-2], x.shape[-1], w.shape[-1]
+        flags = (b is not None) + 2 * ACTS[act]
+        ints, up, strip = geometry(C, Co, x.shape[1:-1], y.shape[1:-1], kernel, strides, pads, dilation, groups, flags, x.shape[0])
+        own, more = Scratch(native.get_threads() * strip), [] if b is None else [b]
+        if groups == C == Co:
+            yield "depthwise", [y, own], [w, x, *more], ints, up
+            return
+        to, row = packed(w, math.prod(kernel), C // groups, Co // groups, groups, 0)
+        yield row
+        yield "conv", [y, own], [to, x, *more], ints, up
+
+    def vjp(g, y, x, w, *b, need, strides, pads, dilation, groups, act=None):
+        g = {None: lambda h, v: h, "relu": relu_grad, "sigmoid": sigmoid_grad, "tanh": tanh_grad}[act](g, y)
+        how = dict(strides=strides, pads=pads, dilation=dilation, groups=groups)
+        dx = conv_input_grad(g, w, shape=x.shape, **how) if need[0] else None
+        dw = conv_weight_grad(x, g, kernel=w.shape[:-2], **how) if need[1] else None
+        return (dx, dw, sum(g, axis=tuple(range(g.ndim - 1))) if need[2] else None) if b else (dx, dw)
+
+    def fold(node, how, others, outs):
+        prim, ins, _, attrs = node
+        if how == "bias" and len(ins) == 2 and attrs.get("act") is None and others[0].shape == ins[1].shape[-1:] and others[0].dtype == "float32":
+            return prim, (*ins, others[0]), outs, attrs
+        if how in ACTS and attrs.get("act") is None and len(ins) == 3:
+            return prim, ins, outs, dict(attrs, act=how)
+
+
+conv.supports = supports
+
+
+def _g(shape, w, a):
+    return (shape[0],) + out_shape(shape, w[:-2], a["strides"], a["pads"], a["dilation"]) + w[-1:]
+
+
+@primitive
+class conv_input_grad:
+    """dx[o stride + t dilation - pad] += g[o] w[t]^T: also the transposed convolution"""
+    samples = [([_g(*c), c[1]], dict(c[2], shape=c[0])) for c in CASES]
+
+    def shape(g, w, *, shape, strides, pads, dilation, groups):
+        return tuple(shape), g.dtype
+
+    def ref(g, w, *, shape, strides, pads, dilation, groups):
+        gs, ws = split(g, groups), split(w, groups)
+        full = np.zeros((groups, shape[0]) + tuple(n + a + b for n, (a, b) in zip(shape[1:-1], pads)) + (shape[-1] // groups,), g.dtype)
+        for t, s in taps(shape, g.shape, w.shape[:-2], strides, pads, dilation):
+            for k in range(groups):
+                full[k][s] += gs[k] @ ws[k][t].T
+        return join(full)[(slice(None), *[slice(a, a + n) for n, (a, _) in zip(shape[1:-1], pads)])]
+
+    def calls(dx, g, w, *, shape, strides, pads, dilation, groups):
+        kernel, C, Co, one = w.shape[:-2], g.shape[-1], shape[-1], (1,) * len(strides)
+        back = [(d * (k - 1) - p[0], 0) for d, k, p in zip(dilation, kernel, pads)]
+        depthwise = groups == C == Co
+        ints, up, strip = geometry(C, Co, g.shape[1:-1], shape[1:-1], kernel, one, back, dilation, groups, 8 * depthwise, g.shape[0], strides)
+        own = Scratch(native.get_threads() * strip)
+        if depthwise:
+            yield "depthwise", [dx, own], [w, g], ints, up
+            return
+        to, row = packed(w, math.prod(kernel), C // groups, Co // groups, groups, 1)
+        yield row
+        yield "conv", [dx, own], [to, g], ints, up
+
+    def vjp(h, dx, g, w, need, *, shape, **how):
+        return (conv(h, w, **how) if need[0] else None, conv_weight_grad(h, g, kernel=w.shape[:-2], **how) if need[1] else None)
+
+
+conv_input_grad.supports = supports
+
+
+@primitive
+class conv_weight_grad:
+    """dw[t] = sum over o of x[o stride + t dilation - pad]^T g[o]"""
+    samples = [([c[0], _g(*c)], dict(c[2], kernel=c[1][:-2])) for c in CASES]
+
+    def shape(x, g, *, kernel, strides, pads, dilation, groups):
+        return tuple(kernel) + (x.shape[-1] // groups, g.shape[-1]), x.dtype
+
+    def ref(x, g, *, kernel, strides, pads, dilation, groups):
+        xp, gs = split(padded(x, pads), groups), split(g, groups)
+        dw = np.zeros((groups,) + tuple(kernel) + (x.shape[-1] // groups, g.shape[-1] // groups), x.dtype)
+        for t, s in taps(x.shape, g.shape, kernel, strides, pads, dilation):
+            for k in range(groups):
+                a, b = xp[k][s], gs[k]
+                dw[k][t] = a.reshape(-1, a.shape[-1]).T @ b.reshape(-1, b.shape[-1])
+        return join(dw)
+
+    def calls(dw, x, g, *, kernel, strides, pads, dilation, groups):
+        N, C, Co, size = x.shape[0], x.shape[-1], g.shape[-1], dw.size
+        depthwise = groups == C == Co
+        columns = 1 if depthwise else groups * -(-(Co // groups) // 16)
+        parts = max(1, min(N, -(-16 // columns), (1 << 21) // size))      # of the batch: fixed by the shapes, never by the threads
+        ints, up, strip = geometry(C, Co, x.shape[1:-1], g.shape[1:-1], kernel, strides, pads, dilation, groups, parts, N)
+        to = dw if parts == 1 else Scratch(parts * size)
+        yield "depthwise_weight_grad" if depthwise else "conv_weight_grad", [to, Scratch(native.get_threads() * strip)], [x, g], ints, up
+        if parts > 1:
+            yield "add_parts", [dw], [to], [size, parts]
+
+    def vjp(h, dw, x, g, need, *, kernel, **how):
+        return (conv_input_grad(g, h, shape=x.shape, **how) if need[0] else None, conv(x, h, **how) if need[1] else None)
+
+
+conv_weight_grad.supports = supports
