@@ -10,16 +10,17 @@ enum { MR = 6 };
 enum { MR = 4 };
 #endif
 enum { NR = 2 * VL };
+#define EACH _Pragma("GCC unroll 16")     /* rows unrolled in full, or the sums leave their registers */
 
 /* c[mr, n] = act(a b + bias); a[m][k] lies at a + m rs + k cs. Every element is one chain over k, in order. */
 static inline __attribute__((always_inline))
 void gemm_tile(const int mr, int64_t K, const float *a, int64_t rs, int64_t cs, const float *b,
                float *c, int64_t ldc, int64_t n, const float *bias, int act) {
     vf s0[MR], s1[MR];
-    for (int m = 0; m < mr; m++) s0[m] = s1[m] = vf_set1(0.f);
+    EACH for (int m = 0; m < mr; m++) s0[m] = s1[m] = vf_set1(0.f);
     for (int64_t k = 0; k < K; k++, b += NR) {
         vf b0 = vf_load(b), b1 = vf_load(b + VL);
-        for (int m = 0; m < mr; m++) {
+        EACH for (int m = 0; m < mr; m++) {
             vf x = vf_set1(a[m * rs + k * cs]);
             s0[m] += x * b0;
             s1[m] += x * b1;
@@ -27,7 +28,7 @@ void gemm_tile(const int mr, int64_t K, const float *a, int64_t rs, int64_t cs, 
     }
     vf w0 = vf_set1(0.f), w1 = w0;
     if (bias) { w0 = vf_loadn(bias, n < VL ? n : VL); if (n > VL) w1 = vf_loadn(bias + VL, n - VL); }
-    for (int m = 0; m < mr; m++, c += ldc) {
+    EACH for (int m = 0; m < mr; m++, c += ldc) {
         vf y0 = s0[m] + w0, y1 = s1[m] + w1;
         vf zero = vf_set1(0.f);
         if (act == 1) { y0 = vf_sel((vi)(y0 < 0.f), zero, y0); y1 = vf_sel((vi)(y1 < 0.f), zero, y1); }

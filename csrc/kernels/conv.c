@@ -69,7 +69,7 @@ FD_KERNEL(conv_pack) {   /* P[groups, panels, taps Cg, NR] | w | taps, Cg, Cog, 
 static inline __attribute__((always_inline))
 void conv_tile(const int mr, const conv_shape *s, const float *a, int64_t rs, const float *b, float *y, int64_t n, const float *bias) {
     vf s0[MR], s1[MR];
-    for (int m = 0; m < mr; m++) s0[m] = s1[m] = vf_set1(0.f);
+    EACH for (int m = 0; m < mr; m++) s0[m] = s1[m] = vf_set1(0.f);
     int64_t wide = s->k[2] * s->Cg / s->span;
     for (int64_t kd = 0; kd < s->deep; kd++)
         for (int64_t kh = 0; kh < s->k[1]; kh++)
@@ -77,7 +77,7 @@ void conv_tile(const int mr, const conv_shape *s, const float *a, int64_t rs, co
                 const float *p = a + (kd * s->strip_h + kh * s->dil[1]) * s->strip_w + kw * s->dil[2] * s->C;
                 for (int64_t k = 0; k < s->span; k++, b += NR) {
                     vf b0 = vf_load(b), b1 = vf_load(b + VL);
-                    for (int m = 0; m < mr; m++) {
+                    EACH for (int m = 0; m < mr; m++) {
                         vf x = vf_set1(p[m * rs + k]);
                         s0[m] += x * b0;
                         s1[m] += x * b1;
@@ -87,7 +87,7 @@ void conv_tile(const int mr, const conv_shape *s, const float *a, int64_t rs, co
     vf w0 = vf_set1(0.f), w1 = w0, zero = w0;
     int act = (int)(s->flags >> 1);
     if (bias) { w0 = vf_loadn(bias, n < VL ? n : VL); if (n > VL) w1 = vf_loadn(bias + VL, n - VL); }
-    for (int m = 0; m < mr; m++, y += s->Co) {
+    EACH for (int m = 0; m < mr; m++, y += s->Co) {
         vf y0 = s0[m] + w0, y1 = s1[m] + w1;
         if (act == 1) { y0 = vf_sel((vi)(y0 < 0.f), zero, y0); y1 = vf_sel((vi)(y1 < 0.f), zero, y1); }
         if (act == 2) { y0 = vf_sigmoid(y0); y1 = vf_sigmoid(y1); }
@@ -141,21 +141,21 @@ static inline __attribute__((always_inline))
 void conv_outer(const int mr, const conv_shape *s, const float *a, const float *g, int64_t rows, float *to, int64_t n) {
     vf s0[MR], s1[MR];
     int64_t n0 = n < VL ? n : VL, n1 = n - n0;
-    for (int m = 0; m < mr; m++) { s0[m] = vf_loadn(to + m * s->Co, n0); s1[m] = vf_loadn(to + m * s->Co + VL, n1); }
+    EACH for (int m = 0; m < mr; m++) { s0[m] = vf_loadn(to + m * s->Co, n0); s1[m] = vf_loadn(to + m * s->Co + VL, n1); }
     for (int64_t r = 0; r < rows; r++) {
         const float *p = a + r * s->step[1] * s->strip_w, *q = g + r * s->out[2] * s->Co;
         for (int64_t w = 0; w < s->out[2]; w++, p += s->step[2] * s->C, q += s->Co) {
             vf b0, b1;
             if (n == NR) { b0 = vf_load(q); b1 = vf_load(q + VL); }
             else { b0 = vf_loadn(q, n0); b1 = vf_loadn(q + VL, n1); }
-            for (int m = 0; m < mr; m++) {
+            EACH for (int m = 0; m < mr; m++) {
                 vf x = vf_set1(p[m]);
                 s0[m] += x * b0;
                 s1[m] += x * b1;
             }
         }
     }
-    for (int m = 0; m < mr; m++) { vf_storen(to + m * s->Co, s0[m], n0); vf_storen(to + m * s->Co + VL, s1[m], n1); }
+    EACH for (int m = 0; m < mr; m++) { vf_storen(to + m * s->Co, s0[m], n0); vf_storen(to + m * s->Co + VL, s1[m], n1); }
 }
 
 FD_KERNEL(conv_weight_grad) {   /* dW[parts, K, Co], strips[nt] | x[N, in, C], g[N, out, Co] | as conv, with flags = parts | up[3] */
