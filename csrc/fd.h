@@ -25,6 +25,7 @@ typedef void (*fd_kernel)(const fd_call *c, int tid, int nt);
 
 /* Rows [lo, hi) of thread tid: whole blocks, dealt out evenly. The blocks do not depend on nt. */
 static inline void fd_share(int64_t n, int64_t block, int tid, int nt, int64_t *lo, int64_t *hi) {
+    if (nt == 1) { *lo = 0; *hi = n; return; }
     int64_t blocks = (n + block - 1) / block;
     int64_t a = blocks * tid / nt * block, b = blocks * (tid + 1) / nt * block;
     *lo = a < n ? a : n;

@@ -5,6 +5,9 @@
 #include <stdint.h>
 #include <string.h>
 #include <math.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 #define VL (VB / 4)
 typedef float    vf  __attribute__((vector_size(VB)));
 typedef int32_t  vi  __attribute__((vector_size(VB)));
@@ -13,10 +16,47 @@ typedef float    vfm __attribute__((vector_size(VB), aligned(4), may_alias));
 
 static inline vf vf_load(const float *p) { return *(const vfm *)p; }
 static inline void vf_store(float *p, vf v) { *(vfm *)p = v; }
+/* The first n <= VL lanes only; the others are zero and their memory is not touched. */
+#if VB == 64 && defined(__AVX512F__)
+static inline vf vf_loadn(const float *p, int64_t n) { return (vf)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p); }
+static inline void vf_storen(float *p, vf v, int64_t n) { _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v); }
+#elif VB == 32 && defined(__AVX2__)
+static inline __m256i vi_first(int64_t n) { return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)); }
+static inline vf vf_loadn(const float *p, int64_t n) { return (vf)_mm256_maskload_ps(p, vi_first(n)); }
+static inline void vf_storen(float *p, vf v, int64_t n) { _mm256_maskstore_ps(p, vi_first(n), (__m256)v); }
+#else
 static inline vf vf_loadn(const float *p, int64_t n) { vf v = {0}; memcpy(&v, p, (size_t)n * 4); return v; }
 static inline void vf_storen(float *p, vf v, int64_t n) { memcpy(p, &v, (size_t)n * 4); }
-static inline vf vf_set1(float x) { vf v = {0}; return v + x; }
+#endif
+static inline vf vf_set1(float x) { vf v = {0}; return x - v; }      /* -0 - 0 is -0: every x arrives with its own bits */
 static inline vi vi_set1(int32_t x) { vi v = {0}; return v + x; }
+static inline vi vi_load(const int32_t *p) { return (vi)vf_load((const float *)p); }
+static inline void vi_store(int32_t *p, vi v) { vf_store((float *)p, (vf)v); }
+static inline vi vi_loadn(const int32_t *p, int64_t n) { return (vi)vf_loadn((const float *)p, n); }
+static inline void vi_storen(int32_t *p, vi v, int64_t n) { vf_storen((float *)p, (vf)v, n); }
+static inline vi vi_sel(vi m, vi a, vi b) { return (a & m) | (b & ~m); }
+static inline vi vi_iota(void) { vi v; for (int k = 0; k < VL; k++) v[k] = k; return v; }
+/* Booleans: bytes 0 and 1 in memory, lanes 0 and -1 (a mask) in registers. */
+#if VB == 64 && defined(__AVX512F__)
+static inline vi vb_load(const uint8_t *p) { return (vi)_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)p)) != 0; }
+static inline void vb_store(uint8_t *p, vi m) { _mm_storeu_si128((__m128i *)p, _mm512_cvtepi32_epi8((__m512i)(m & 1))); }
+static inline int vi_any(vi m) { return _mm512_test_epi32_mask((__m512i)m, (__m512i)m) != 0; }
+#elif VB == 32 && defined(__AVX2__)
+static inline vi vb_load(const uint8_t *p) { return (vi)_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p)) != 0; }
+static inline void vb_store(uint8_t *p, vi m) {
+    __m128i w = _mm_packs_epi32(_mm256_castsi256_si128((__m256i)m), _mm256_extracti128_si256((__m256i)m, 1));
+    _mm_storel_epi64((__m128i *)p, _mm_and_si128(_mm_packs_epi16(w, w), _mm_set1_epi8(1)));
+}
+static inline int vi_any(vi m) { return !_mm256_testz_si256((__m256i)m, (__m256i)m); }
+#else
+typedef int8_t vc __attribute__((vector_size(VL)));
+typedef int8_t vcm __attribute__((vector_size(VL), aligned(1), may_alias));
+static inline vi vb_load(const uint8_t *p) { return __builtin_convertvector(*(const vcm *)p, vi) != 0; }
+static inline void vb_store(uint8_t *p, vi m) { *(vcm *)p = __builtin_convertvector(m & 1, vc); }
+static inline int vi_any(vi m) { int any = 0; for (int k = 0; k < VL; k++) any |= m[k]; return any != 0; }
+#endif
+static inline vi vb_loadn(const uint8_t *p, int64_t n) { vi v = {0}; for (int64_t k = 0; k < n; k++) v[k] = p[k]; return v != 0; }
+static inline void vb_storen(uint8_t *p, vi m, int64_t n) { for (int64_t k = 0; k < n; k++) p[k] = m[k] != 0; }
 static inline vf vf_sel(vi m, vf a, vf b) { return (vf)(((vi)a & m) | ((vi)b & ~m)); }
 static inline vf vf_max(vf a, vf b) { return vf_sel((vi)(a < b) , b, vf_sel((vi)(b == b), a, b)); }  /* NaN of either side stays */
 static inline vf vf_min(vf a, vf b) { return vf_sel((vi)(a > b) , b, vf_sel((vi)(b == b), a, b)); }
@@ -79,6 +119,48 @@ static inline vf vf_tanh(vf x) {
     vf t = 1.f - 2.f / (vf_exp(a + a) + 1.f);
     t = (vf)((vi)t | ((vi)x & vi_set1((int32_t)0x80000000)));
     return vf_sel((vi)(a < 0.625f) | (vi)(x != x), p, t);
+}
+/* sin and cos on [-pi/4, pi/4], minimax */
+static inline vf vf_sin_near(vf x) { vf z = x * x; return ((-1.9515295891e-4f * z + 8.3321608736e-3f) * z - 1.6666654611e-1f) * z * x + x; }
+static inline vf vf_cos_near(vf x) {
+    vf z = x * x;
+    return ((2.443315711809948e-5f * z - 1.388731625493765e-3f) * z + 4.166664568298827e-2f) * z * z - 0.5f * z + 1.f;
+}
+/* sin(x + k pi/2) by quadrant k, |x| <= pi/4 */
+static inline vf vf_quadrant(vf x, vi k) {
+    vf y = vf_sel((k & 1) != 0, vf_cos_near(x), vf_sin_near(x));
+    return (vf)((vi)y ^ ((k & 2) << 30));
+}
+static inline vf vf_cos2pi(vf u) {                    /* cos(2 pi u), |u| < 2^20: the quarter turns are taken off exactly */
+    vi k;
+    vf q = vf_toint(u * 4.f, &k);
+    return vf_quadrant((u - q * 0.25f) * 6.28318530717958648f, k + 1);
+}
+/* pi/2 in three parts whose products with k < 2^13 are exact (Cody-Waite); beyond, lane by lane */
+static inline vf vf_trig(vf x, int shift, float (*far)(float)) {
+    vi k;
+    vf q = vf_toint(x * 0.636619772367581343f, &k);
+    vf r = x - q * 1.5703125f - q * 4.837512969970703125e-4f - q * 7.54978995489188e-8f;
+    vf y = vf_quadrant(r, k + shift);
+    vi wild = ~(vi)(vf_abs(x) < 8192.f);
+    if (vi_any(wild)) for (int j = 0; j < VL; j++) if (wild[j]) y[j] = far(x[j]);
+    return y;
+}
+static inline vf vf_sin(vf x) { return vf_trig(x, 0, sinf); }
+static inline vf vf_cos(vf x) { return vf_trig(x, 1, cosf); }
+/* M. Giles, Approximating the erfinv function (2010), single precision; the far branch only where a lane needs it */
+static inline vf vf_erfinv(vf x) {
+    vf w = -vf_log((1.f - x) * (1.f + x)), v = w - 2.5f, p = vf_set1(2.81022636e-08f);
+    p = p * v + 3.43273939e-07f; p = p * v - 3.5233877e-06f; p = p * v - 4.39150654e-06f; p = p * v + 2.1858087e-04f;
+    p = p * v - 1.25372503e-03f; p = p * v - 4.17768164e-03f; p = p * v + 2.46640727e-01f; p = p * v + 1.50140941f;
+    vi far = ~(vi)(w < 5.f);
+    if (vi_any(far)) {
+        vf t = vf_sqrt(w) - 3.f, q = vf_set1(-2.00214257e-04f);
+        q = q * t + 1.00950558e-04f; q = q * t + 1.34934322e-03f; q = q * t - 3.67342844e-03f; q = q * t + 5.73950773e-03f;
+        q = q * t - 7.6224613e-03f; q = q * t + 9.43887047e-03f; q = q * t + 1.00167406f; q = q * t + 2.83297682f;
+        p = vf_sel((vi)(w == __builtin_inff()), w, vf_sel(far, q, p));
+    }
+    return p * x;
 }
 static inline float vf_sum(vf a) {
     float s = 0;

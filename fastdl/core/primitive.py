@@ -98,10 +98,10 @@ class Primitive:
         out = out if isinstance(out, tuple) else (out,)
         return [_contiguous(np.asarray(a)) for a in out]
 
-    def sample(self, rng, size=None):
-        """A random test case: (arrays, attrs). `size` pins the named dimensions' magnitude."""
+    def sample(self, rng, size=None, which=None):
+        """A random test case: (arrays, attrs). `size` pins the named dimensions' magnitude, `which` takes that one of `samples`."""
         if self.samples:
-            specs, attrs = self.samples[int(rng.integers(len(self.samples)))]
+            specs, attrs = self.samples[int(rng.integers(len(self.samples))) if which is None else which % len(self.samples)]
             names = list(self.domain)
             draw = lambda k, s: s(rng) if callable(s) else self._domain(k, names)(rng, s)
             return [np.asarray(draw(k, s)) for k, s in enumerate(specs)], dict(attrs)

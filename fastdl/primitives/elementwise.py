@@ -78,6 +78,7 @@ elu = unary("elu", lambda x, alpha=1.0: keep(x, np.where(x < 0, alpha * np.expm1
 clip = unary("clip", lambda x, lo, hi: np.clip(x, lo, hi).astype(x.dtype),
              lambda g, y, x, need, lo, hi: (mul(g, cast(logical_and(greater_equal(x, lo), less_equal(x, hi)), dtype=g.dtype)),),
              "clip", doubles=("lo", "hi"))
+sin.samples = cos.samples = [([(lambda m, n: lambda rng: rng.uniform(-m, m, n))(m, n)], {}) for m, n in ((3, ()), (3, 67), (100, 5003))]
 clip.samples = [([(17,)], dict(lo=-0.5, hi=0.7))]
 leaky_relu.samples = [([(17,)], dict(slope=0.3))]
 elu.samples = [([(19,)], dict(alpha=1.5))]
@@ -87,6 +88,7 @@ elu.samples = [([(19,)], dict(alpha=1.5))]
 class gelu:
     """y = x Phi(x), exactly by erf, or approximately by tanh"""
     dims = "x: * -> y: *"
+    samples = [([s], dict(approximate=a)) for a in (False, True) for s in ((), (3, 67), (9001,))]
 
     def ref(x, *, approximate=False):
         inside = np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x ** 3)) if approximate else erf64(x / math.sqrt(2))
@@ -137,27 +139,44 @@ def broadcast_rule(dtype=None):
     return shape
 
 
-def binary(name, ref, vjp=None, kernel=None, out=None, domain=reals, doc="", doubles=(), cases=({},)):
-    """Declare z = ref(x, y) with broadcasting."""
+def joined(kernel, z, x, y, doubles=()):
+    """The call of a kernel that joins two operands element by element."""
+    dims = collapse(z.shape, x.shape, y.shape)
+    pad = [0] * (6 - len(dims))
+    return kernel, [z], [x, y], [len(dims), *[d[0] for d in dims], *pad, *[d[1][0] for d in dims], *pad,
+                                 *[d[1][1] for d in dims], *pad], list(doubles)
+
+
+SHAPES = ((7, 17), (7, 17)), ((33, 5), (5,)), ((4, 1), (4, 9)), ((), (3,)), ((2, 3, 1, 5), (3, 4, 1)), ((3, 1, 5000), (1, 2, 5000)), ((5003, 3), (3,)), ((31,), (70, 31))
+FEW = SHAPES[0], SHAPES[4], SHAPES[5], SHAPES[6]
+
+
+def drawn(dtype, shape):
+    """A sample's input of ints (small ones, so that many are equal) or booleans."""
+    if dtype == "bool":
+        return lambda rng: rng.random(shape) > 0.5
+    return lambda rng: rng.integers(0 if dtype == "uint32" else -4, 5, shape).astype(dtype)
+
+
+def binary(name, ref, vjp=None, kernel=None, out=None, domain=reals, doc="", doubles=(), cases=({},), **other):
+    """Declare z = ref(x, y) with broadcasting. `kernel` is for float32, `other` names the kernels of other dtypes."""
+    kernels = dict(other, **(dict(float32=kernel) if kernel else {}))
+
     def calls(z, x, y, **attrs):
-        dims = collapse(z.shape, x.shape, y.shape)
-        pad = [0] * (6 - len(dims))
-        yield kernel, [z], [x, y], [len(dims), *[d[0] for d in dims], *pad, *[d[1][0] for d in dims], *pad,
-                                    *[d[1][1] for d in dims], *pad], [attrs[k] for k in doubles]
+        yield joined(kernels[x.dtype], z, x, y, [attrs[k] for k in doubles])
 
     def supports(ins, attrs):
         x, y = ins
-        dims = collapse(np.broadcast_shapes(x.shape, y.shape), x.shape, y.shape)
-        return x.dtype == y.dtype == "float32" and len(dims) <= 6 and all(s in (0, 1) for s in dims[-1][1])
+        return x.dtype == y.dtype and x.dtype in kernels and len(collapse(np.broadcast_shapes(x.shape, y.shape), x.shape, y.shape)) <= 6
 
     body = dict(__doc__=doc or f"z = {name}(x, y)", shape=broadcast_rule(out), ref=ref, domain=dict(x=domain, y=domain),
-                reuse=(0, 1), samples=[(list(s), a) for a in cases for s in
-                                       (((7, 17), (7, 17)), ((33, 5), (5,)), ((4, 1), (4, 9)), ((), (3,)), ((2, 3, 1, 5), (3, 4, 1)))])
+                reuse=(0, 1), samples=[(list(s), a) for a in cases for s in SHAPES] if kernel or not other else [])
+    body["samples"] += [([drawn(d, x), drawn(d, y)], a) for d in other for a in cases for x, y in FEW]
     if out:
         body["reuse"] = ()
     if vjp:
         body["vjp"] = vjp
-    if kernel:
+    if kernels:
         body.update(calls=calls, supports=supports)
     return primitive(type(name, (), body))
 
@@ -173,15 +192,15 @@ def pair(fx, fy):
     return vjp
 
 
-add = binary("add", lambda x, y: x + y, pair(lambda g, z, x, y: g, lambda g, z, x, y: g), "add")
-sub = binary("sub", lambda x, y: x - y, pair(lambda g, z, x, y: g, lambda g, z, x, y: neg(g)), "sub")
-mul = binary("mul", lambda x, y: x * y, pair(lambda g, z, x, y: mul(g, y), lambda g, z, x, y: mul(g, x)), "mul")
+add = binary("add", lambda x, y: x + y, pair(lambda g, z, x, y: g, lambda g, z, x, y: g), "add", int32="add_i32", uint32="add_i32")
+sub = binary("sub", lambda x, y: x - y, pair(lambda g, z, x, y: g, lambda g, z, x, y: neg(g)), "sub", int32="sub_i32", uint32="sub_i32")
+mul = binary("mul", lambda x, y: x * y, pair(lambda g, z, x, y: mul(g, y), lambda g, z, x, y: mul(g, x)), "mul", int32="mul_i32", uint32="mul_i32")
 div = binary("div", lambda x, y: np.true_divide(x, y).astype(np.result_type(x, y) if x.dtype.kind == "f" else "float32"),
              pair(lambda g, z, x, y: div(g, y), lambda g, z, x, y: neg(div(mul(g, z), y))), "div_", domain=nonzero)
 maximum = binary("maximum", np.maximum, pair(lambda g, z, x, y: mul(g, cast(greater_equal(x, y), dtype=g.dtype)),
-                                             lambda g, z, x, y: mul(g, cast(less(x, y), dtype=g.dtype))), "maximum")
+                                             lambda g, z, x, y: mul(g, cast(less(x, y), dtype=g.dtype))), "maximum", int32="maximum_i32")
 minimum = binary("minimum", np.minimum, pair(lambda g, z, x, y: mul(g, cast(less_equal(x, y), dtype=g.dtype)),
-                                             lambda g, z, x, y: mul(g, cast(greater(x, y), dtype=g.dtype))), "minimum")
+                                             lambda g, z, x, y: mul(g, cast(greater(x, y), dtype=g.dtype))), "minimum", int32="minimum_i32")
 
 
 def _log_or_zero(x):
@@ -210,28 +229,49 @@ for _p in (relu_grad, tanh_grad, sigmoid_grad, gelu_grad):
     _p.samples = [([(7, 17), (7, 17)], {}), ([(33,), (33,)], {})]
 atan2 = binary("atan2", np.arctan2, pair(lambda g, z, x, y: div(mul(g, y), add(square(x), square(y))),
                                          lambda g, z, x, y: neg(div(mul(g, x), add(square(x), square(y))))), domain=nonzero)
-mod = binary("mod", np.mod, domain=positive)
-floor_divide = binary("floor_divide", np.floor_divide, domain=positive)
-for _name, _f in dict(equal=np.equal, not_equal=np.not_equal, less=np.less, less_equal=np.less_equal, greater=np.greater,
-                      greater_equal=np.greater_equal).items():
-    globals()[_name] = binary(_name, _f, kernel=_name, out="bool")
-logical_and = binary("logical_and", np.logical_and, out="bool")
-logical_or = binary("logical_or", np.logical_or, out="bool")
-for _name, _f in dict(logical_not=np.logical_not, isnan=np.isnan, isinf=np.isinf, isfinite=np.isfinite).items():
-    globals()[_name] = unary(_name, _f, None)
+mod = binary("mod", np.mod, kernel="mod", domain=nonzero, int32="mod_i32")
+floor_divide = binary("floor_divide", np.floor_divide, kernel="floor_divide", domain=nonzero, int32="floor_divide_i32")
+for _name, _f in dict(equal=np.equal, not_equal=np.not_equal).items():
+    globals()[_name] = binary(_name, _f, kernel=_name, out="bool", int32=_name + "_i32", uint32=_name + "_i32", bool=_name + "_bool")
+for _name, _f in dict(less=np.less, less_equal=np.less_equal, greater=np.greater, greater_equal=np.greater_equal).items():
+    globals()[_name] = binary(_name, _f, kernel=_name, out="bool", int32=_name + "_i32")
+logical_and = binary("logical_and", np.logical_and, out="bool", bool="logical_and")
+logical_or = binary("logical_or", np.logical_or, out="bool", bool="logical_or")
+
+
+def special(rng):
+    return rng.choice([0.0, -1.5, np.nan, np.inf, -np.inf, 3e38, 1e-40], (5, 67))
+
+
+for _name, _f, _kernel, _draw in (("logical_not", np.logical_not, "logical_not", drawn("bool", (5, 67))), ("isnan", np.isnan, "isnan_", special),
+                                  ("isinf", np.isinf, "isinf_", special), ("isfinite", np.isfinite, "isfinite_", special)):
+    globals()[_name] = unary(_name, _f, None, _kernel)
     globals()[_name].dtype, globals()[_name].reuse = "bool", ()
+    globals()[_name].samples = [([_draw], {})]
+logical_not.supports = lambda ins, attrs: ins[0].dtype == "bool"
 
 
 @primitive
 class where:
     """z = x where c, else y"""
-    samples = [([lambda rng: rng.random((5, 7)) > 0.5, (5, 7), (7,)], {})]
+    domain = dict(c=None, x=reals, y=reals)
+    samples = [([drawn("bool", c), x, y], {}) for c, x, y in (((5, 7), (5, 7), (7,)), ((9, 1), (9, 130), ()), ((2, 1, 5000), (3, 1), (2, 3, 5000)))]
+    samples += [([drawn("bool", (4, 67)), drawn(d, (4, 1)), drawn(d, (4, 67))], {}) for d in ("int32", "uint32", "bool")]
 
     def shape(c, x, y):
         return np.broadcast_shapes(c.shape, x.shape, y.shape), x.dtype
 
     def ref(c, x, y):
         return np.where(c, x, y).astype(x.dtype)
+
+    def calls(z, c, x, y):
+        dims = collapse(z.shape, c.shape, x.shape, y.shape)
+        dims = [(1, [0, 0, 0])] * (6 - len(dims)) + dims
+        yield "where_bool" if x.dtype == "bool" else "where", [z], [c, x, y], [d[0] for d in dims] + [d[1][k] for k in range(3) for d in dims]
+
+    def supports(ins, attrs):
+        c, x, y = ins
+        return c.dtype == "bool" and x.dtype == y.dtype and len(collapse(np.broadcast_shapes(c.shape, x.shape, y.shape), c.shape, x.shape, y.shape)) <= 6
 
     def vjp(g, z, c, x, y, need):
         zero = Tensor(np.zeros((), g.dtype))
@@ -241,7 +281,9 @@ class where:
 @primitive
 class cast:
     """y = x in another dtype"""
-    samples = [([(33,)], dict(dtype="int32")), ([lambda rng: rng.integers(0, 9, 19).astype("int32")], dict(dtype="float32"))]
+    samples = [([(33,)], dict(dtype="int32")), ([drawn("int32", 19)], dict(dtype="float32")), ([drawn("int32", (3, 7))], dict(dtype="float32"))]
+    samples += [([drawn(a, (3, 67))], dict(dtype=b)) for a, b in (("bool", "float32"), ("bool", "int32"), ("int32", "bool"))]
+    samples += [([lambda rng: rng.choice([0.0, -0.0, 2.5, -1e9, 1e-40], 67)], dict(dtype=d)) for d in ("bool", "int32")]
 
     def shape(x, *, dtype):
         return x.shape, dtype

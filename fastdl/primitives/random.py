@@ -34,11 +34,11 @@ def uniform(key, shape, stream=0):
 
 def normal(key, shape):
     u = 1 - uniform(key, shape).astype("float64")
-    return np.sqrt(-2 * np.log(u)) * np.cos(2 * np.pi * uniform(key, shape, 1))
+    return np.sqrt(-2 * np.log(u)) * np.cos(2 * np.pi * uniform(key, shape, 1).astype("float64"))
 
 
 def erfinv(x):
-    """Giles's single-precision approximation, polished by two Newton steps."""
+    """Winitzki's approximation, polished by Newton steps."""
     import math
     w = -np.log((1 - x) * (1 + x))
     a = 0.147
@@ -50,10 +50,19 @@ def erfinv(x):
     return y
 
 
+def seeded(ins, attrs):
+    return ins[0].dtype == "uint32" and ins[0].size == 2
+
+
+def largest(lo, hi):
+    """The last float32 before hi: rounding must not reach hi itself."""
+    return np.nextafter(np.float32(hi), np.float32(lo)) if hi > lo else np.float32(hi)
+
+
 @primitive
 class random_bits:
     """y = 32 random bits each"""
-    samples = [([seed], dict(shape=(3, 50)))]
+    samples = [([seed], dict(shape=(3, 50))), ([seed], dict(shape=(9001,)))]
     differentiable = False
 
     def shape(key, *, shape):
@@ -62,24 +71,32 @@ class random_bits:
     def ref(key, *, shape):
         return bits(key, int(np.prod(shape))).reshape(shape)
 
+    def calls(y, key, *, shape):
+        yield "random_bits", [y], [key], [y.size]
+    supports = seeded
+
 
 @primitive
 class random_uniform:
     """y ~ U[lo, hi)"""
-    samples = [([seed], dict(shape=(3, 50), lo=-1.0, hi=2.0))]
+    samples = [([seed], dict(shape=(3, 50), lo=-1.0, hi=2.0)), ([seed], dict(shape=(9001,), lo=-1.0, hi=2.0)), ([seed], dict(shape=()))]
     differentiable = False
 
     def shape(key, *, shape, lo=0.0, hi=1.0):
         return tuple(shape), "float32"
 
     def ref(key, *, shape, lo=0.0, hi=1.0):
-        return (uniform(key, shape) * np.float32(hi - lo) + np.float32(lo)).astype("float32")
+        return np.minimum(uniform(key, shape) * np.float32(hi - lo) + np.float32(lo), largest(lo, hi)).astype("float32")
+
+    def calls(y, key, *, shape, lo=0.0, hi=1.0):
+        yield "random_uniform", [y], [key], [y.size], [lo, hi - lo, float(largest(lo, hi))]
+    supports = seeded
 
 
 @primitive
 class random_normal:
     """y ~ N(mean, std^2), by Box and Muller, one number a pair"""
-    samples = [([seed], dict(shape=(3, 50), mean=1.0, std=2.0))]
+    samples = [([seed], dict(shape=(3, 50), mean=1.0, std=2.0)), ([seed], dict(shape=(9001,), mean=1.0, std=2.0)), ([seed], dict(shape=()))]
     differentiable = False
 
     def shape(key, *, shape, mean=0.0, std=1.0):
@@ -88,11 +105,15 @@ class random_normal:
     def ref(key, *, shape, mean=0.0, std=1.0):
         return (normal(key, shape) * std + mean).astype("float32")
 
+    def calls(y, key, *, shape, mean=0.0, std=1.0):
+        yield "random_normal", [y], [key], [y.size], [mean, std]
+    supports = seeded
+
 
 @primitive
 class random_truncated_normal:
     """y ~ N(mean, std^2) cut at two standard deviations, by the inverse of its distribution"""
-    samples = [([seed], dict(shape=(3, 50), mean=1.0, std=2.0))]
+    samples = [([seed], dict(shape=(3, 50), mean=1.0, std=2.0)), ([seed], dict(shape=(9001,), mean=1.0, std=2.0)), ([seed], dict(shape=()))]
     differentiable = False
 
     def shape(key, *, shape, mean=0.0, std=1.0):
@@ -102,6 +123,10 @@ class random_truncated_normal:
         u = uniform(key, shape).astype("float64")
         z = np.sqrt(2) * erfinv((2 * u - 1) * 0.9544997361036416)
         return (np.clip(z, -2, 2) * std + mean).astype("float32")
+
+    def calls(y, key, *, shape, mean=0.0, std=1.0):
+        yield "random_truncated_normal", [y], [key], [y.size], [mean, std]
+    supports = seeded
 
 
 @primitive

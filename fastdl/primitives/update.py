@@ -2,6 +2,7 @@
 import numpy as np
 
 from ..core.primitive import primitive
+from .elementwise import joined
 
 
 def update(name, ref, doc, inputs, outputs=1, doubles=(), kernel=True):
@@ -31,7 +32,6 @@ def update(name, ref, doc, inputs, outputs=1, doubles=(), kernel=True):
 assign = update("assign", lambda v, x: x.astype(v.dtype), "v = x", "v x")
 assign_add = update("assign_add", lambda v, x: v + x, "v = v + x", "v x")
 assign_sub = update("assign_sub", lambda v, x: v - x, "v = v - x", "v x")
-seed_next = update("seed_next", lambda s: s + np.array([0, 1], "uint32"), "state[1] = state[1] + 1", "s", kernel=False)
 sgd_update = update("sgd_update", lambda w, g, lr: w - lr * g, "w = w - lr g", "w g lr")
 
 
@@ -56,3 +56,33 @@ momentum_update = update("momentum_update", _momentum, "m = momentum m - lr g; w
 rmsprop_update = update("rmsprop_update", _rmsprop, "v = rho v + (1 - rho) g^2; w = w - lr g / sqrt(v + epsilon)", "w v g lr", 2, ("rho", "epsilon"))
 adam_update = update("adam_update", _adam, "m += (1 - b1)(g - m); v += (1 - b2)(g^2 - v); w -= lr m / (sqrt(v) + epsilon)", "w m v g lr", 3,
                      ("beta_1", "beta_2", "epsilon"))
+
+
+def counts(prim, kernel):
+    """Serve int32 and uint32 variables too (step counters, indices): `kernel` joins v and x, the values pass as 32 bits."""
+    calls, supports = prim.calls, prim.supports
+    prim.calls = lambda *t: calls(*t) if kernel is None or t[0].dtype == "float32" else iter([joined(kernel, t[0], *t[1:])])
+    prim.supports = lambda ins, attrs: supports(ins, attrs) or (ins[0].dtype == ins[1].dtype and ins[0].dtype in ("int32", "uint32")
+                                                                and ins[0].shape == ins[1].shape)
+
+
+for _p, _kernel in ((assign, None), (assign_add, "add_i32"), (assign_sub, "sub_i32")):
+    counts(_p, _kernel)
+
+
+@primitive
+class seed_next:
+    """state[1] = state[1] + 1"""
+    updates = (0,)
+
+    def shape(state):
+        return [(state.shape, state.dtype)]
+
+    def ref(state):
+        return state + np.array([0, 1], "uint32")
+
+    def calls(state, _):
+        yield "seed_next", [state], [], []
+
+    def supports(ins, attrs):
+        return ins[0].dtype == "uint32"
