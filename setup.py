@@ -13,7 +13,7 @@ if X86:
     LEVELS += [("v3", 32, ["-mavx2", "-mfma"]),
                ("v4", 64, ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mavx2", "-mfma",
                            "-mprefer-vector-width=512"])]
-FLAGS = ["-O2", "-std=gnu11", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fvisibility=hidden",
+FLAGS = ["-O2", "-g0", "-std=gnu11", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fvisibility=hidden",
          "-Wno-psabi", "-Wno-unused-function", "-fstack-protector-strong"]
 OPENMP = [] if sys.platform == "darwin" else ["-fopenmp"]
 

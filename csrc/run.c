@@ -8,10 +8,16 @@ static int omp_get_thread_num(void) { return 0; }
 #endif
 #if defined(__unix__) || defined(__APPLE__)
 #include <pthread.h>
-#include <unistd.h>
-#endif
-#ifdef __linux__
 #include <sched.h>
+#include <unistd.h>
+#define give_way() sched_yield()
+#else
+#define give_way() ((void)0)
+#endif
+#if defined(__x86_64__) || defined(__i386__)
+#define breathe() __builtin_ia32_pause()
+#else
+#define breathe() ((void)0)
 #endif
 
 /* libgomp hangs in a forked child whose parent has used it: the child runs serially instead. */
@@ -44,9 +50,24 @@ static int serial(const fd_kernel *table, const fd_call *calls, int64_t n, fd_st
     return 0;
 }
 
+/* Where all threads meet. It spins for a few microseconds, then yields: on a machine that others use too, the thread
+   waited for may have no core, and an OpenMP barrier would burn a whole time slice for every meeting. */
+typedef struct { int here, round; } gate;
+static void meet(gate *g, int team) {
+    int round = __atomic_load_n(&g->round, __ATOMIC_ACQUIRE);
+    if (__atomic_add_fetch(&g->here, 1, __ATOMIC_ACQ_REL) == team) {
+        g->here = 0;
+        __atomic_store_n(&g->round, round + 1, __ATOMIC_RELEASE);
+        return;
+    }
+    for (int k = 0; __atomic_load_n(&g->round, __ATOMIC_ACQUIRE) == round; k++)
+        if (k < 2000) breathe(); else give_way();
+}
+
 int fd_run(const fd_kernel *table, const fd_call *calls, int64_t n, int nt, fd_status *status) {
     if (nt <= 1 || forked) return serial(table, calls, n, status);
 #ifdef _OPENMP
+    gate g = {0, 0};
     #pragma omp parallel num_threads(nt)
     {
         int tid = omp_get_thread_num(), team = omp_get_num_threads();
@@ -55,7 +76,7 @@ int fd_run(const fd_kernel *table, const fd_call *calls, int64_t n, int nt, fd_s
             /* a smaller team than asked for (nested, limited) still does every share */
             for (int t = tid; t < c->nt; t += team) table[c->kernel](c, t, c->nt);
             if (c->barrier) {
-                #pragma omp barrier
+                meet(&g, team);
                 if (__atomic_load_n(&status->code, __ATOMIC_RELAXED) != FD_OK) break;
             }
         }

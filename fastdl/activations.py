@@ -1,14 +1,6 @@
 """Activations: functions tensor -> tensor by their Keras names, thin over fastdl.ops."""
 from fastdl import ops
-from fastdl.core.tensor import Tensor
 from fastdl.errors import bad_argument, unknown_name
-
-
-def _remember(y, logits):
-    """Crossentropies are exact and cheaper on what went into a softmax or sigmoid; the result remembers it."""
-    if isinstance(y, Tensor):
-        y._keras_logits = logits
-    return y
 
 
 def linear(x):
@@ -59,7 +51,7 @@ def gelu(x, approximate=False):
 
 def sigmoid(x):
     """y = 1 / (1 + e^-x)"""
-    return _remember(ops.sigmoid(x), x)
+    return ops.sigmoid(x)
 
 
 def hard_sigmoid(x):
@@ -150,7 +142,7 @@ def mish(x):
 def softmax(x, axis=-1):
     """y = e^x / sum of e^x over axis"""
     y = ops.softmax(x, axis=axis)
-    return _remember(y, x) if axis in (-1, len(x.shape) - 1) else y
+    return y
 
 
 def log_softmax(x, axis=-1):

@@ -165,7 +165,7 @@ class LossFunctionWrapper(Loss):
         if not callable(fn):
             raise bad_argument("fn", repr(fn), "a function (y_true, y_pred) -> one value a sample", "pass the function itself", TypeError)
         self.fn, self._fn_kwargs = fn, kwargs
-        self.labels = fn in (sparse_categorical_crossentropy, circle)
+        self.labels = fn in (sparse_categorical_crossentropy, categorical_generalized_cross_entropy, circle)
 
     def call(self, y_true, y_pred):
         if isinstance(y_true, (Tensor, KerasTensor)) and isinstance(y_pred, (Tensor, KerasTensor)):
@@ -373,6 +373,24 @@ def _one_hot_targets(y_true, y_pred, axis, name):
     return as_dtype(y_true, y_pred.dtype), y_pred
 
 
+def _class_numbers(y_true, y_pred, axis, name):
+    """int32 labels, one for each row of y_pred; one-hot rows in their place are an error that says so."""
+    y_pred = as_float(y_pred)
+    y_true = y_true if isinstance(y_true, (Tensor, KerasTensor)) else convert_to_tensor(y_true)
+    t, p = tuple(y_true.shape), tuple(y_pred.shape)
+    rows = p[:axis % len(p)] + p[axis % len(p) + 1:] if p else ()
+    if len(t) == len(p) and t and t[axis] == 1:
+        y_true, t = ops.squeeze(y_true, axis), t[:axis % len(p)] + t[axis % len(p) + 1:]
+    elif len(t) == len(p) and t == p:
+        raise bad_argument("y_true", f"shape {t}, which looks like one-hot rows",
+                           f"class numbers of shape {rows} for {name}",
+                           "use categorical_crossentropy, or y_true.argmax(-1)")
+    if len(t) != len(rows) or any(a != b for a, b in zip(t, rows) if a is not None and b is not None):
+        raise bad_argument("y_true", f"labels of shape {t}", f"shape {rows}, one class number for each row of y_pred {p}",
+                           "reshape y, or give the last layer as many units as there are classes")
+    return y_true if y_true.dtype == "int32" else ops.cast(y_true, "int32"), y_pred
+
+
 def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):
     """l = -sum(t log(p)) over `axis`, t one-hot; with from_logits p = softmax(y_pred), else p = y_pred / sum(y_pred)
 
@@ -395,12 +413,12 @@ def categorical_focal_crossentropy(y_true, y_pred, alpha=0.25, gamma=2.0, from_l
 
 
 def categorical_generalized_cross_entropy(y_true, y_pred, q):
-    """l = (1 - p^q) / q, p = the probability of the right class, 0 < q < 1 (Zhang & Sabuncu 2018): noisy labels hurt less"""
+    """l = (1 - p^q) / q, p = y_pred[label], 0 < q < 1 (Zhang & Sabuncu 2018): noisy labels hurt less"""
     if not 0 < q < 1:
         raise bad_argument("q", repr(q), "a number between 0 and 1", "q=0.5, for example")
-    y_true, y_pred = _floats(y_true, y_pred)
-    p = ops.clip(y_pred, config.epsilon(), 1.0 - config.epsilon())
-    return (1.0 - ops.power(ops.sum(y_true * p, axis=-1), q)) / q
+    y_true, y_pred = _class_numbers(y_true, y_pred, -1, "categorical_generalized_cross_entropy")
+    p = ops.squeeze(ops.take_along_axis(y_pred, ops.expand_dims(y_true, -1), axis=-1), -1)
+    return (1.0 - ops.power(ops.clip(p, config.epsilon(), 1.0 - config.epsilon()), q)) / q
 
 
 def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_class=None, axis=-1):
@@ -412,21 +430,7 @@ def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_cl
     >>> sparse_categorical_crossentropy([1], [[0.5, 0.5]]).numpy().round(4).tolist()
     [0.6931]
     """
-    y_pred = as_float(y_pred)
-    y_true = y_true if isinstance(y_true, (Tensor, KerasTensor)) else convert_to_tensor(y_true)
-    t, p = tuple(y_true.shape), tuple(y_pred.shape)
-    rows = p[:axis % len(p)] + p[axis % len(p) + 1:] if p else ()
-    if len(t) == len(p) and t and t[axis] == 1:
-        y_true, t = ops.squeeze(y_true, axis), t[:axis % len(p)] + t[axis % len(p) + 1:]
-    elif len(t) == len(p) and t == p:
-        raise bad_argument("y_true", f"shape {t}, which looks like one-hot rows",
-                           f"class numbers of shape {rows} for sparse_categorical_crossentropy",
-                           "use categorical_crossentropy, or y_true.argmax(-1)")
-    if len(t) != len(rows) or any(a != b for a, b in zip(t, rows) if a is not None and b is not None):
-        raise bad_argument("y_true", f"labels of shape {t}", f"shape {rows}, one class number for each row of y_pred {p}",
-                           "reshape y, or give the last layer as many units as there are classes")
-    if y_true.dtype != "int32":
-        y_true = ops.cast(y_true, "int32")
+    y_true, y_pred = _class_numbers(y_true, y_pred, axis, "sparse_categorical_crossentropy")
     if ignore_class is None:
         return ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits=from_logits, axis=axis)
     valid = ops.not_equal(y_true, ignore_class)
@@ -447,12 +451,12 @@ def dice(y_true, y_pred, axis=None):
 
 
 def tversky(y_true, y_pred, alpha=0.5, beta=0.5, axis=None):
-    """l = 1 - tp / (tp + alpha fp + beta fn), tp = sum(y_true y_pred), sums over `axis` (None: over everything)"""
+    """l = 1 - tp / (tp + alpha fn + beta fp), tp = sum(y_true y_pred), sums over `axis` (None: over everything)"""
     y_true, y_pred = _floats(y_true, y_pred)
     tp = ops.sum(y_true * y_pred, axis=axis)
     fp = ops.sum((1.0 - y_true) * y_pred, axis=axis)
     fn = ops.sum(y_true * (1.0 - y_pred), axis=axis)
-    return 1.0 - tp / (tp + fp * alpha + fn * beta + config.epsilon())
+    return 1.0 - tp / (tp + fn * alpha + fp * beta + config.epsilon())
 
 
 def circle(y_true, y_pred, ref_labels=None, ref_embeddings=None, remove_diagonal=True, gamma=80, margin=0.4):

@@ -95,7 +95,9 @@ def test_activations_along_an_axis(axis):
 
 def test_activations_remember_logits():
     x = ops.convert_to_tensor(X)
-    assert activations.softmax(x)._keras_logits is x and activations.sigmoid(x)._keras_logits is x
+    for name in ("softmax", "sigmoid"):
+        kind, logits = activations.get(name)(x)._keras_logits
+        assert kind == name and logits is x
 
 
 def test_activation_lookup():
@@ -401,6 +403,7 @@ def test_keras_2_configs():
     assert isinstance(back({"class_name": "Dense", "config": {"units": 3}}), layers.Dense)
     assert isinstance(back({"module": "keras.src.layers.core.dense", "class_name": "Dense", "config": {"units": 3}}), layers.Dense)
     assert back({"module": "keras", "class_name": "DTypePolicy", "config": {"name": "float32"}, "registered_name": None}) == "float32"
+    assert back({"module": "keras.layers", "class_name": "Dense", "config": {"units": 3, "quantization_config": None}}).units == 3
     scaled = back({"class_name": "VarianceScaling", "config": {"scale": 1.0, "mode": "fan_avg", "distribution": "normal", "seed": None}})
     assert scaled.distribution == "truncated_normal"
 

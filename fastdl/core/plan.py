@@ -61,7 +61,7 @@ class Plan:
         end = len(self.nodes)
         for t in self.outputs:
             last[id(t)] = end
-        self.tensors = {id(t): t for t in self.inputs}
+        self.tensors = {id(t): t for t in self.inputs + self.outputs}
         for _, ins, outs, _ in self.nodes:
             for t in (*ins, *outs):
                 self.tensors[id(t)] = t

@@ -154,7 +154,8 @@ def primitive(cls):
 def bind(prim, inputs, attrs):
     """Run `prim` in the active mode, and tell every tape that watches an input."""
     kinds = [x.dtype for x in inputs if isinstance(x, Tensor)]
-    like = next((d for d in kinds if d.startswith("float")), kinds[0] if kinds else None)     # python numbers are weak
+    like = next((d for d in kinds if d.startswith("float")), None) or next((d for d in kinds if d != "bool"), kinds[0] if kinds else None)
+    # python numbers are weak: they take the tensors' dtype
     ins = tuple(x if isinstance(x, Tensor) else
                 convert_to_tensor(x, like if isinstance(x, (int, float)) and not isinstance(x, bool) else None)
                 for x in inputs)

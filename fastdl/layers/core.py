@@ -6,7 +6,7 @@ from fastdl.layers.layer import InputSpec, Layer
 from fastdl.ops import symbolic
 from fastdl.ops.symbolic import KerasTensor
 
-FUSED = {"linear": None, "relu": "relu", "sigmoid": "sigmoid", "tanh": "tanh"}
+FUSED = {"linear": None, "relu": "relu", "tanh": "tanh"}           # not sigmoid: the loss wants its logits
 
 
 class InputLayer(Layer):

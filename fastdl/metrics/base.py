@@ -48,7 +48,7 @@ class Metric:
     weights = non_trainable_variables = variables
 
     def add_variable(self, shape=(), initializer=None, dtype=None, aggregation="sum", name=None):
-        """A Variable of the state; `initializer` gives what reset_state() means by 0 for the first time ("zeros")."""
+        """A Variable of the state, zeros unless `initializer` says otherwise; reset_state() makes it zeros."""
         if isinstance(shape, str):                                    # add_weight("total", initializer="zeros")
             shape, name = (initializer if isinstance(initializer, tuple) else ()), shape
             initializer = None if isinstance(initializer, tuple) else initializer
@@ -97,17 +97,23 @@ class Metric:
         return f"<{type(self).__name__} name={self.name}>"
 
 
-def weighted_samples(values, sample_weight):
-    """(values * weights, weights), one number a sample (or a weight): what lies beyond the weights' axes is averaged first."""
+def weighted_samples(values, sample_weight, reduce):
+    """(values * weights, weights): what lies beyond the weights' axes is reduced first."""
     values, weights = squeeze_or_expand_to_same_rank(values, sample_weight)
     rank = len(weights.shape)
     if len(values.shape) > rank:
-        values = ops.mean(values, axis=tuple(range(rank, len(values.shape))))
+        values = reduce(values, axis=tuple(range(rank, len(values.shape))))
     for v, w in zip(values.shape, weights.shape):
         if v != w and w != 1:
             raise bad_argument("sample_weight", f"shape {tuple(sample_weight.shape)}", f"one that fits the values, {tuple(values.shape)}",
                                "give one weight a sample: shape (batch,)")
     return values * weights, weights
+
+
+def total_of(x):
+    """Sum over samples of the mean of each."""
+    total, rest = ops.sum(x) if x.shape else x, math.prod(x.shape[1:])
+    return total * (1 / rest) if rest > 1 else total
 
 
 class Mean(Metric):
@@ -129,18 +135,15 @@ class Mean(Metric):
         if sample_weight is not None and mask is not None:
             sample_weight = apply_mask(sample_weight, mask, self.dtype, "sum")
         if sample_weight is None:
-            samples = values.shape[0] if values.shape else 1
-            total = ops.sum(values) if values.shape else values
-            rest = math.prod(values.shape[1:])
-            self.total.assign_add(total * (1 / rest) if rest > 1 else total)
-            self.count.assign_add(float(samples))
+            self.total.assign_add(total_of(values))
+            self.count.assign_add(float(values.shape[0] if values.shape else 1))
         elif isinstance(sample_weight, (int, float)) and not values.shape:
             self.total.assign_add(values * float(sample_weight) if sample_weight != 1 else values)
             self.count.assign_add(float(sample_weight))
         else:
-            values, weights = weighted_samples(values, as_dtype(sample_weight, self.dtype))
-            self.total.assign_add(ops.sum(values) if values.shape else values)
-            self.count.assign_add(ops.sum(weights) if weights.shape else weights)
+            values, weights = weighted_samples(values, as_dtype(sample_weight, self.dtype), ops.mean)
+            self.total.assign_add(total_of(values))
+            self.count.assign_add(total_of(weights))
 
     def result(self):
         return ops.divide_no_nan(self.total, self.count)
@@ -159,7 +162,7 @@ class Sum(Metric):
         if sample_weight is not None:
             if mask is not None:
                 sample_weight = apply_mask(sample_weight, mask, self.dtype, "sum")
-            values, _ = weighted_samples(values, as_dtype(sample_weight, self.dtype))
+            values, _ = weighted_samples(values, as_dtype(sample_weight, self.dtype), ops.sum)
         self.total.assign_add(ops.sum(values) if values.shape else values)
 
     def result(self):

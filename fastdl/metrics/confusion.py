@@ -22,10 +22,6 @@ def as_thresholds(thresholds, default):
     return [float(t) for t in given]
 
 
-def evenly_spaced(thresholds):
-    return len(thresholds) >= 3 and bool(np.allclose(thresholds, np.linspace(0, 1, len(thresholds)), atol=config.epsilon()))
-
-
 def keep_top_k(y_pred, k):
     """y_pred with everything but the k largest of the last axis below every threshold."""
     _, best = ops.top_k(y_pred, k, sorted=False)
@@ -34,10 +30,10 @@ def keep_top_k(y_pred, k):
 
 
 def counts(y_true, y_pred, thresholds, sample_weight=None, wanted=NAMES, top_k=None, class_id=None, by_label=False,
-           label_weights=None, soft=False, dtype="float32"):
+           label_weights=None, dtype="float32"):
     """name -> weighted number of predictions of that kind, one a threshold; (thresholds, labels) with by_label.
 
-    soft: a target between 0 and 1 counts in part as positive; otherwise every target but 0 is positive.
+    Every target but 0 is positive.
     """
     y_true, y_pred = squeeze_or_expand_to_same_rank(as_dtype(y_true, dtype), as_dtype(y_pred, dtype))
     if tuple(y_true.shape) != tuple(y_pred.shape):
@@ -57,8 +53,7 @@ def counts(y_true, y_pred, thresholds, sample_weight=None, wanted=NAMES, top_k=N
     if class_id is not None:
         y_true, y_pred = y_true[..., class_id], y_pred[..., class_id]
         weights = None if weights is None else weights[..., class_id]
-    if not soft:
-        y_true = ops.cast(ops.not_equal(y_true, 0.0), dtype)
+    y_true = ops.cast(ops.not_equal(y_true, 0.0), dtype)
     labels = y_pred.shape[-1] if by_label else 1
     columns = lambda x: ops.reshape(ops.transpose(ops.reshape(x, (-1, labels))) if labels > 1 else x, (labels, -1))
     total = None
@@ -112,7 +107,6 @@ class _Count(_Counted):
     def __init__(self, thresholds=None, name=None, dtype=None):
         super().__init__(name=name, dtype=dtype)
         self.init_thresholds, self.thresholds = thresholds, as_thresholds(thresholds, 0.5)
-        self.options = dict(soft=evenly_spaced(self.thresholds))
         self._direction = "up" if self.keeps[0].startswith("true") else "down"
         self.accumulator = self.add_variable((len(self.thresholds),), name="accumulator")
         setattr(self, self.keeps[0], self.accumulator)
@@ -151,7 +145,7 @@ class _Rate(_Counted):
         super().__init__(name=name, dtype=dtype)
         self._direction, self.init_thresholds, self.top_k, self.class_id = "up", thresholds, top_k, class_id
         self.thresholds = as_thresholds(thresholds, 0.5 if top_k is None else BELOW_ALL)
-        self.options = dict(top_k=top_k, class_id=class_id, soft=evenly_spaced(self.thresholds))
+        self.options = dict(top_k=top_k, class_id=class_id)
         self._make_state((len(self.thresholds),))
 
     def result(self):
@@ -189,7 +183,7 @@ class _Constrained(_Counted):
         self._direction, self.value, self.num_thresholds, self.class_id = "up", value, num_thresholds, class_id
         setattr(self, self.demand, value)
         self.thresholds = [0.5] if num_thresholds == 1 else list(np.linspace(0, 1, num_thresholds))
-        self.options = dict(class_id=class_id, soft=num_thresholds > 1)
+        self.options = dict(class_id=class_id)
         self._make_state((len(self.thresholds),))
 
     def rates(self):
@@ -266,7 +260,7 @@ class AUC(_Counted):
             raise bad_argument("num_labels", repr(num_labels), "None without multi_label=True", "add multi_label=True")
         self.multi_label, self.num_labels, self._from_logits = bool(multi_label), num_labels, from_logits
         self.label_weights = None if label_weights is None else as_dtype(np.asarray(label_weights), self.dtype)
-        self.options = dict(by_label=self.multi_label, soft=evenly_spaced([0.0, *inner, 1.0]),
+        self.options = dict(by_label=self.multi_label,
                             label_weights=None if multi_label else self.label_weights)
         if not multi_label or num_labels:
             self._make_state((self.num_thresholds, num_labels) if multi_label else (self.num_thresholds,))
@@ -291,7 +285,8 @@ class AUC(_Counted):
             x, y = rate(tp, tp + fn), rate(tp, tp + fp)
         else:
             odds = rate(tp + fn, tn + fp)                       # of being positive
-            x, y = (ops.clip(1.0 - odds * rate(wrong, tp), 0.0, 1.0) * ops.cast(ops.greater(tp, 0.0), self.dtype) for wrong in (fn, fp))
+            x = ops.where(ops.greater(tp, 0.0), ops.relu(1.0 - odds * rate(fn, tp)), 0.0)
+            y = 1.0 - odds * rate(fp, tp)
         low, high = y[:-1], y[1:]
         height = {"interpolation": lambda: (low + high) * 0.5, "minoring": lambda: ops.minimum(low, high),
                   "majoring": lambda: ops.maximum(low, high)}[self.summation_method]()

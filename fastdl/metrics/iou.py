@@ -1,9 +1,9 @@
 """Intersection over union of predicted and true regions, from a confusion matrix that batches add to."""
 import numpy as np
 
-from fastdl import ops
+from fastdl import config, ops
 from fastdl.errors import bad_argument
-from fastdl.losses import as_dtype
+from fastdl.losses import as_dtype, as_float
 from fastdl.metrics.base import Metric
 from fastdl.primitives.movement import take_grad
 
@@ -18,7 +18,7 @@ class _Confusion(Metric):
         self.total_cm = self.add_variable((self.num_classes,) * 2, name="total_confusion_matrix")
 
     def _classes(self, y, sparse):
-        y = as_dtype(y, "int32") if sparse else ops.argmax(as_dtype(y, self.dtype), axis=self.axis)
+        y = as_dtype(y, "int32") if sparse else ops.argmax(as_float(y), axis=self.axis)
         return ops.reshape(y, (-1,))
 
     def update_state(self, y_true, y_pred, sample_weight=None):
@@ -36,7 +36,7 @@ class _Confusion(Metric):
         if self.ignore_class is not None:
             valid = ops.not_equal(y_true, self.ignore_class)
             y_true, y_pred = ops.where(valid, y_true, 0), ops.where(valid, y_pred, 0)
-            weights = ops.where(valid, weights, 0.0)
+            weights = ops.where(valid, weights, 0)
         inside = ops.logical_and(*(ops.logical_and(ops.greater_equal(y, 0), ops.less(y, n)) for y in (y_true, y_pred)))
         cell = ops.where(inside, y_true * n + y_pred, n * n)                       # a class out of range fails
         self.total_cm.assign_add(ops.reshape(take_grad(weights, cell, shape=(n * n,), axis=0), (n, n)))
@@ -45,7 +45,7 @@ class _Confusion(Metric):
         """(intersection / union, is the class there at all), one entry a class"""
         right = ops.diagonal(self.total_cm)
         union = ops.sum(self.total_cm, axis=0) + ops.sum(self.total_cm, axis=1) - right
-        return ops.divide_no_nan(right, union), ops.cast(ops.greater(union, 0.0), self.dtype)
+        return ops.divide_no_nan(as_float(right), as_float(union)), ops.cast(ops.greater(union, 0), config.floatx())
 
     def get_config(self):
         return {**super().get_config(), **{k: getattr(self, k) for k in self.saved}}
@@ -85,7 +85,7 @@ class BinaryIoU(IoU):
         self.threshold = threshold
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        positive = ops.greater_equal(as_dtype(y_pred, self.dtype), self.threshold)
+        positive = ops.greater_equal(as_float(y_pred), self.threshold)
         super().update_state(y_true, ops.cast(positive, "int32"), sample_weight)
 
 

@@ -1,22 +1,20 @@
 """Metrics that are the mean over samples of a function of (y_true, y_pred): accuracies, errors, similarities."""
 from fastdl import config, losses, ops
 from fastdl.core.tensor import Tensor, convert_to_tensor
-from fastdl.losses import _cosine, _floats, as_dtype, as_float, mean_over_last_axis, squeeze_or_expand_to_same_rank
-from fastdl.metrics.base import Mean, mean_of
 from fastdl.errors import bad_argument
+from fastdl.losses import _cosine, _floats, as_dtype, as_float
+from fastdl.metrics.base import Mean, mean_of
 
 
 # ---------------------------------------------------------------- accuracies
-@mean_over_last_axis
 def accuracy(y_true, y_pred):
-    """a = mean(y_true == y_pred) over the last axis"""
+    """a = (y_true == y_pred), 1 or 0, element by element"""
     y_true, y_pred = _floats(y_true, y_pred)
     return ops.cast(ops.equal(y_true, y_pred), y_pred.dtype)
 
 
-@mean_over_last_axis
 def binary_accuracy(y_true, y_pred, threshold=0.5):
-    """a = mean(y_true == (y_pred > threshold)) over the last axis"""
+    """a = (y_true == (y_pred > threshold)), 1 or 0, element by element"""
     y_true, y_pred = _floats(y_true, y_pred)
     return ops.cast(ops.equal(y_true, ops.cast(ops.greater(y_pred, threshold), y_pred.dtype)), y_pred.dtype)
 
@@ -148,7 +146,8 @@ def _centred(y_true, y_pred, axis):
 def pearson_correlation(y_true, y_pred, axis=-1):
     """r = cov(y_true, y_pred) / (std(y_true) std(y_pred)) along `axis`"""
     y_true, y_pred, _ = _centred(y_true, y_pred, axis)
-    return _cosine(y_true, y_pred, axis)
+    t, p, both = (ops.sum(v, axis=axis) for v in (ops.square(y_true), ops.square(y_pred), y_true * y_pred))
+    return both / ops.sqrt(t * p)
 
 
 def concordance_correlation(y_true, y_pred, axis=-1):

@@ -45,7 +45,7 @@ class FBetaScore(Metric):
     def update_state(self, y_true, y_pred, sample_weight=None):
         y_true, y_pred = _same_matrices(self, y_true, y_pred)
         if not self._built:
-            self._build(y_pred.shape[1])
+            self._build(int(y_pred.shape[1]))
         if self.threshold is None:
             hits = ops.logical_and(ops.greater_equal(y_pred, ops.max(y_pred, axis=-1, keepdims=True)), ops.greater(ops.abs(y_pred), 1e-9))
         else:
@@ -90,7 +90,7 @@ class R2Score(Metric):
     """R^2 = 1 - sum((y_true - y_pred)^2) / sum((y_true - mean(y_true))^2), a column; then over columns as class_aggregation says
 
     class_aggregation: None, "uniform_average" or "variance_weighted_average". num_regressors=p > 0 adjusts:
-    1 - (1 - R^2) (n - 1) / (n - p - 1).
+    1 - (1 - R^2) (n - 1) / (n - p - 1), n the number of entries of y_true (over all columns, as in Keras).
     """
 
     def __init__(self, class_aggregation="uniform_average", num_regressors=0, name="r2_score", dtype=None):
@@ -111,14 +111,14 @@ class R2Score(Metric):
     def update_state(self, y_true, y_pred, sample_weight=None):
         y_true, y_pred = _same_matrices(self, y_true, y_pred)
         if not self._built:
-            self._build(y_pred.shape[1])
+            self._build(int(y_pred.shape[1]))
         weights = None if sample_weight is None else ops.reshape(as_dtype(sample_weight, self.dtype), (-1, 1))
         total = lambda x: ops.sum(x if weights is None else x * weights, axis=0)
         self.sum.assign_add(total(y_true))
         self.squared_sum.assign_add(total(ops.square(y_true)))
         self.total_mse.assign_add(total(ops.square(y_true - y_pred)))
         self.count.assign_add(float(y_true.shape[0]) if weights is None else ops.sum(weights))
-        self.num_samples.assign_add(float(y_true.shape[0]))
+        self.num_samples.assign_add(float(y_true.size))
 
     def result(self):
         if not self._built:

@@ -2,17 +2,18 @@
 
 Every public op takes tensors, arrays and Python numbers, or KerasTensors, for which it is written into the graph.
 """
-import operator as _operator
+import builtins as _builtins
 
 from ..core.primitive import bind as _bind
 from ..core.tensor import Tensor as _Tensor
-from ..core.tensor import convert_to_tensor as _convert
 from ..primitives import elementwise as _e
 from .symbolic import KerasTensor as _KerasTensor
 from .numpy import *  # noqa: F403
 from .math import *  # noqa: F403
 from .linalg import *  # noqa: F403
 from .nn import *  # noqa: F403
+from .conv import (adaptive_average_pool, adaptive_max_pool, average_pool, conv, conv_transpose, depthwise_conv,  # noqa: F401
+                   max_pool, separable_conv)
 from .core import *  # noqa: F403
 from . import numpy as _n  # isort: skip
 
@@ -52,7 +53,7 @@ def _symbolic(general, reflected=False):
 
 def _on_bools(sign, general, bitwise, reflected=False):
     def forward(a, *other):
-        if not all(_known(b) for b in other):
+        if not _builtins.all(_known(b) for b in other):
             return NotImplemented
         for t in (a, *other):
             d = getattr(t, "dtype", None)

@@ -74,7 +74,7 @@ exp2 = _unary("exp2", lambda x: e.power(2.0, x), "y = 2^x")
 reciprocal = _unary("reciprocal", lambda x: e.div(1.0, x), "y = 1 / x")
 deg2rad = _unary("deg2rad", lambda x: e.mul(x, math.pi / 180), "y = x pi / 180")
 rad2deg = _unary("rad2deg", lambda x: e.mul(x, 180 / math.pi), "y = x 180 / pi")
-angle = _unary("angle", lambda x: e.atan2(e.mul(x, 0.0), x), "y = 0 where x >= 0, pi where x < 0: the angle of a real number")
+angle = _unary("angle", lambda x: e.atan2(0.0, x), "y = 0 where x >= 0, pi where x < 0: the angle of a real number")
 isposinf = _unary("isposinf", lambda x: e.equal(x, math.inf), "y = is x +infinity")
 isneginf = _unary("isneginf", lambda x: e.equal(x, -math.inf), "y = is x -infinity")
 

@@ -4,9 +4,8 @@ import math
 
 import numpy as np
 
-from ..core.tensor import convert_to_tensor
 from ..primitives import elementwise as e
-from ..primitives import linalg
+from ..primitives import host, linalg, more
 from ..primitives import movement as m
 from ..primitives import reduce as r
 from . import reduction
@@ -160,7 +159,7 @@ def trace(x, offset=0, axis1=0, axis2=1):
 @op
 def correlate(x1, x2, mode="valid"):
     """z[k] = sum over n of x1[n + k] x2[n]; "valid" where the rows overlap whole, "same" the middle, "full" everywhere"""
-    x1, x2 = promote(x1, x2, least=int)
+    x1, x2 = promote(x1, x2, least=float)
     if x1.ndim != 1 or x2.ndim != 1 or not x1.size or not x2.size:
         raise ValueError(f"correlate takes two rows of numbers, got shapes {x1.shape} and {x2.shape}")
     n, k = x1.size, x2.size
@@ -185,6 +184,13 @@ def corrcoef(x):
     deviation = e.sqrt(diagonal(cov))
     y = e.clip(e.div(e.div(cov, expand_dims(deviation, 1)), deviation), lo=-1.0, hi=1.0)
     return _shaped(y, ()) if y.size == 1 else y
+
+
+@op
+def slogdet(x):
+    """(s, l) with det(x) = s e^l"""
+    x = promote(x, least=float)[0]
+    return more.det_sign(x), host.logdet(x)
 
 
 # ---------------------------------------------------------------- einsum

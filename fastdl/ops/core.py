@@ -69,8 +69,8 @@ def saturate_cast(x, dtype):
     (low, high), (least, most), own = _limits(dtype), _limits(x.dtype), np.dtype(x.dtype).type
     lo, hi = own(max(low, least)), own(min(high, most))
     if x.dtype.startswith("float"):                         # the nearest float may lie outside: 2**31 for int32
-        lo = np.nextafter(lo, own(0)) if lo < low else lo
-        hi = np.nextafter(hi, own(0)) if hi > high else hi
+        lo = np.nextafter(lo, own(0)) if float(lo) < low else lo
+        hi = np.nextafter(hi, own(0)) if float(hi) > high else hi
     number = lambda v: to_tensor(np.asarray(v, own), x.dtype)
     return to_tensor(e.minimum(e.maximum(x, number(lo)), number(hi)), dtype)
 

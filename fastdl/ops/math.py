@@ -27,7 +27,7 @@ def _segments(data, segment_ids, num_segments, name):
         num_segments = int(ids.numpy().max()) + 1 if ids.size else 0
     n = int(num_segments)                               # ids outside 0..n-1 go to a row that is cut off again
     kept = e.logical_and(e.greater_equal(ids, 0), e.less(ids, n))
-    return data, e.where(kept, ids, n), n
+    return data, e.where(kept, ids, constant(n, "int32")), n
 
 
 def _first(y, n):
@@ -92,7 +92,7 @@ def in_top_k(targets, predictions, k):
     index = m.reshape(convert_to_tensor(targets, "int32"), shape=targets.shape + (1,))
     n = p.shape[-1]
     inside = e.logical_and(e.greater_equal(index, 0), e.less(index, n))
-    own = more.take_along(p, e.where(inside, index, 0), axis=p.ndim - 1)
+    own = more.take_along(p, e.where(inside, index, constant(0, "int32")), axis=p.ndim - 1)
     above = r.sum(e.cast(e.greater(p, own), dtype="int32"), axis=(-1,))
     sound = e.logical_and(e.isfinite(own), inside)
     return e.logical_and(e.less(above, int(k)), m.reshape(sound, shape=targets.shape))
@@ -190,8 +190,8 @@ def _window(window, size, fft_length, name):
         raise ValueError(f"ops.{name}: fft_length={fft_length} must be at least sequence_length={size}")
     left = (fft_length - size) // 2
     if window is None:
-        w = np.ones(size)
-    elif isinstance(window, str):
+        return np.ones(fft_length)
+    if isinstance(window, str):
         if window not in ("hann", "hamming"):
             raise ValueError(f"ops.{name}: window={window!r}; wanted 'hann', 'hamming', None or {size} values")
         a = 0.5 if window == "hann" else 0.54

@@ -148,7 +148,8 @@ def tanh_shrink(x):
 @op
 def hard_tanh(x):
     """y = min(max(x, -1), 1)"""
-    return e.clip(floating(x), lo=-1.0, hi=1.0)
+    x = convert_to_tensor(x)
+    return e.clip(x, lo=-1.0, hi=1.0) if "float" in x.dtype else e.maximum(e.minimum(x, 1), -1)
 
 
 @op
@@ -236,7 +237,7 @@ def sparsemax(x, axis=-1):
     t = e.div(e.sub(r.sum(e.mul(ordered, inside), axis=(-1,), keepdims=True), 1.0), k)
     support = e.cast(e.greater(fixed, t), dtype=flat.dtype)                # t again, now as a function of x
     t = e.div(e.sub(r.sum(e.mul(flat, support), axis=(-1,), keepdims=True), 1.0), r.sum(support, axis=(-1,), keepdims=True))
-    return back(e.mul(e.sub(flat, t), support))
+    return back(e.where(e.greater(support, 0.0), e.sub(flat, t), constant(0.0, flat.dtype)))
 
 
 # ---------------------------------------------------------------- encodings
@@ -479,7 +480,8 @@ def dot_product_attention(query, key, value, bias=None, mask=None, scale=None, i
 def _block(x, block_size, data_format, name):
     x, fmt = convert_to_tensor(x), data_format or config.image_data_format()
     if x.ndim != 4 or fmt not in ("channels_last", "channels_first"):
-        raise ValueError(f"ops.{name} wants images (batch, height, width, channels) and a data_format, got shape {x.shape}, {data_format!r}")
+        raise ValueError(f"ops.{name} wants images (batch, height, width, channels) and a data_format, "
+                         f"got shape {x.shape}, {data_format!r}")
     return (x if fmt == "channels_last" else m.transpose(x, axes=(0, 2, 3, 1))), int(block_size), \
         (lambda y: y if fmt == "channels_last" else m.transpose(y, axes=(0, 3, 1, 2)))
 

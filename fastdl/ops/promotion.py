@@ -57,7 +57,14 @@ def kind(x):
 
 def promote(*xs, least=None):
     """The xs as tensors of their common dtype (and of `least`, where that is given)."""
-    xs = [x if is_number(x) else convert_to_tensor(x) for x in xs]
+    xs = [x if isinstance(x, Tensor) or is_number(x) else convert_to_tensor(x) for x in xs]
+    if least is None or least is int:                            # the common case first: tensors of one dtype, and numbers
+        met = {x.dtype for x in xs if isinstance(x, Tensor)}
+        if len(met) == 1:
+            dtype = met.pop()
+            whole = not any(isinstance(x, float) for x in xs)
+            if dtype in ("float32", "float64") or (dtype == "int32" and whole):
+                return [x if isinstance(x, Tensor) else number(x, dtype) for x in xs]
     dtype = result_type(*map(kind, xs), *([] if least is None else [least]))
     return [number(x, dtype) if is_number(x) else convert_to_tensor(x, dtype) for x in xs]
 

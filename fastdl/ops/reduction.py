@@ -248,15 +248,22 @@ def nanmean(x, axis=None, keepdims=False):
     x, nan = _without_nan(x, 0)
     if nan is None:
         return mean(x, axis, keepdims)
-    left = r.sum(e.cast(e.logical_not(nan), dtype=x.dtype), axis=axes_of(axis, x.ndim), keepdims=keepdims)
-    return e.div(sum(x, axis, keepdims), left)
+    return _mean_of_left(x, nan, axis, keepdims)
+
+
+def _mean_of_left(x, nan, axis, keepdims):
+    """The mean of x (0 where nan) over the places that are not nan."""
+    axes = axes_of(axis, x.ndim)
+    left = r.sum(e.cast(e.logical_not(nan), dtype=x.dtype), axis=axes, keepdims=keepdims)
+    return e.div(r.sum(x, axis=axes, keepdims=keepdims), left)
 
 
 @op
 def nanvar(x, axis=None, keepdims=False):
     """y = the variance over axis of what is not NaN"""
-    x = floating(x)
-    return nanmean(e.square(e.sub(x, nanmean(x, axis, True))), axis, keepdims)
+    x, nan = _without_nan(floating(x), 0)
+    centred = e.sub(x, _mean_of_left(x, nan, axis, True))
+    return _mean_of_left(e.where(nan, filled((), 0, x.dtype), e.square(centred)), nan, axis, keepdims)
 
 
 @op

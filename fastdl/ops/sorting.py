@@ -183,7 +183,7 @@ def histogram(x, bins=10, range=None):
     first, last = get_item(edges, 0), get_item(edges, -1)
     place = e.minimum(more.searchsorted(edges, x, side="right"), bins)              # the last bin holds its right edge
     inside = e.logical_and(e.greater_equal(x, first), e.less_equal(x, last))
-    ones = e.cast(inside, dtype="int32")
+    ones = e.cast(inside, dtype=x.dtype)                                             # Keras counts in floats, too
     return m.take_grad(ones, e.maximum(e.sub(place, 1), 0), shape=(bins,), axis=0), edges
 
 

@@ -169,6 +169,7 @@ KINDS = {"layers": _layers, "models": _models, "optimizers": _optimizers, "sched
          "metrics": _metrics, "initializers": _initializers, "regularizers": _regularizers, "constraints": _constraints,
          "random": _random, "activations": _activations}
 ROOTS = ("keras", "fastdl", "tf_keras")             # whose module names mean the tables below
+HARMLESS = {"quantization_config": None, "time_major": False}           # what Keras writes and these values leave without effect
 POLICIES = ("DTypePolicy", "FloatDTypePolicy", "Policy")
 
 
@@ -541,6 +542,8 @@ def _make(cls, config):
     if not isinstance(inner, dict) and not (isinstance(inner, list) and cls.__name__ == "Sequential"):   # Keras 1 and 2.0: a list
         raise FileError(f"{cls.__name__}: its config must be a dict, got {type(inner).__name__}")
     own = _home(cls) is not None
+    if own and isinstance(inner, dict):
+        inner = {k: v for k, v in inner.items() if not (k in HARMLESS and v == HARMLESS[k])}
     if own and cls.__name__ == "Lambda":
         inner = _without_code(inner)
     try:

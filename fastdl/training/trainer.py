@@ -35,6 +35,7 @@ class Trainer:
     _compile_losses = _compile_metrics_list = _compile_tracker = None
     _compile_variables = None
     _compile_ready = False
+    _compile_rate = None
 
     def __init__(self):
         super().__init__()
@@ -194,9 +195,10 @@ class Trainer:
         with GradientTape() as tape:
             y_pred = self._call(x, True)
             loss = self._loss_of(x, y, y_pred, sample_weight, True)
+            scaled = self.optimizer.scale_loss(loss) if hasattr(self.optimizer, "scale_loss") else loss
         self._track_loss(loss, x)
         if variables:
-            self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables))
+            self.optimizer.apply_gradients(zip(tape.gradient(scaled, variables), variables))
         return x, y, y_pred, sample_weight
 
     def _loss_of(self, x, y, y_pred, sample_weight, training):
@@ -251,7 +253,9 @@ class Trainer:
     # ---- step -> plan -----------------------------------------------------------------------------------------
 
     def make_train_function(self, force=False):
-        if self.train_function is None or force:
+        rate = getattr(self.optimizer, "_learning_rate", None)           # a schedule put in its place needs another plan
+        if self.train_function is None or force or rate is not self._compile_rate:
+            self._compile_rate = rate
             self.train_function = self._make(self._quiet_train if self._plain("train_step") else self.train_step)
         return self.train_function
 
@@ -430,6 +434,8 @@ class Trainer:
             callbacks.on_epoch_end(epoch, logs)
             if self.stop_training:
                 break
+        if epochs > initial_epoch and hasattr(self.optimizer, "finalize_variable_values"):
+            self.optimizer.finalize_variable_values(self._training_variables())          # averaged weights, where it keeps any
         callbacks.on_train_end(logs)
         return self.history
 
