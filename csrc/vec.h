@@ -107,6 +107,37 @@ static inline vf vf_log(vf x) {
     y = vf_sel((vi)(x == __builtin_inff()), x, y);
     return vf_sel((vi)(x < 0.f) | (vi)(x != x), vf_set1(__builtin_nanf("")), y);
 }
+static inline vf vf_expm1(vf x) {                     /* s2 (s1 (e^r - 1) + s1 - 1/s2): nothing is lost near zero */
+    vi k;
+    vf c = vf_sel((vi)(x < -104.f), vf_set1(-104.f), vf_sel((vi)(x > 89.f), vf_set1(89.f), x));
+    vf n = vf_toint(c * 1.44269504088896f, &k);
+    vf r = c - n * 0.693359375f + n * 2.12194440e-4f;
+    vf p = vf_set1(1.9875691500e-4f);
+    p = p * r + 1.3981999507e-3f; p = p * r + 8.3334519073e-3f; p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f; p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r;
+    vi h = k >> 1;
+    vf s1 = (vf)((h + 127) << 23), s2 = (vf)((k - h + 127) << 23), back = (vf)((h - k + 127) << 23);
+    vf y = s2 * (s1 * p + (s1 - back));
+    y = vf_sel((vi)(x > 88.7228391f), vf_set1(__builtin_inff()), y);
+    return vf_sel((vi)(x != x) | (vi)(x == 0.f), x, y);
+}
+static inline vf vf_log1p(vf x) {                     /* log(u) x / (u - 1), u = 1 + x rounded: the rounding cancels */
+    vf u = 1.f + x, d = u - 1.f;
+    vf y = vf_log(u) * (x / vf_sel((vi)(d == 0.f), vf_set1(1.f), d));
+    return vf_sel((vi)(d == 0.f) | (vi)(x == __builtin_inff()), x, y);
+}
+static inline vf vf_erf(vf x) {                       /* x P(x^2) up to 0.9, then 1 - exp(-Q(|x|)): least-squares fits, 7e-8 */
+    vf a = vf_abs(x), s = x * x, t = vf_sel((vi)(a < 4.f), a, vf_set1(4.f));
+    vf p = vf_set1(8.53412057e-05f);
+    p = p * s - 8.18078115e-04f; p = p * s + 5.20433160e-03f; p = p * s - 2.68607084e-02f; p = p * s + 1.12837188e-01f;
+    p = p * s - 3.76126349e-01f; p = (p * s + 1.28379226e-01f) * x + x;
+    vf q = vf_set1(-1.97181638e-04f);
+    q = q * t + 3.05560674e-03f; q = q * t - 2.22770832e-02f; q = q * t + 1.04037352e-01f; q = q * t + 6.37059748e-01f;
+    q = q * t + 1.12774956f; q = q * t + 1.77495648e-04f;
+    vf y = (vf)((vi)(1.f - vf_exp(-q)) | ((vi)x & vi_set1((int32_t)0x80000000)));
+    return vf_sel((vi)(a < 0.9f) | (vi)(x != x), p, y);
+}
 static inline vf vf_sigmoid(vf x) {
     vf e = vf_exp(-vf_abs(x)), d = 1.f / (1.f + e);
     return vf_sel((vi)(x != x), x, vf_sel((vi)(x < 0.f), e * d, d));

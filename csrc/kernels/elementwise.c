@@ -42,7 +42,7 @@ static inline vf vsoftplus(vf v) {         /* max(v,0) + log1p(exp(-|v|)) */
     vf l = vf_sel((vi)(u == 1.f), e, vf_log(u) * (e / (u - vf_sel((vi)(u == 1.f), vf_set1(0.f), vf_set1(1.f)))));
     return vrelu(v) + l;
 }
-static inline vf vgelu(vf v) { return 0.5f * v * (1.f + each(v * 0.70710678118654752f, erff)); }
+static inline vf vgelu(vf v) { return 0.5f * v * (1.f + vf_erf(v * 0.70710678118654752f)); }
 static inline vf vgelu_tanh(vf v) { return 0.5f * v * (1.f + vf_tanh(0.79788456080286536f * (v + 0.044715f * v * v * v))); }
 static inline vi vtrunc(vf v) {            /* towards zero; NaN is 0, what does not fit is the lowest integer */
     vi fits = (vi)(v < 2147483648.f) & (vi)(v >= -2147483648.f);
@@ -57,22 +57,22 @@ UNARY(square, v * v)
 UNARY(sqrt_, vf_sqrt(v))
 UNARY(rsqrt, 1.f / vf_sqrt(v))
 UNARY(exp_, vf_exp(v))
-UNARY(expm1_, each(v, expm1f))
+UNARY(expm1_, vf_expm1(v))
 UNARY(log_, vf_log(v))
-UNARY(log1p_, each(v, log1pf))
+UNARY(log1p_, vf_log1p(v))
 UNARY(sin_, vf_sin(v))
 UNARY(cos_, vf_cos(v))
 UNARY(tanh_, vf_tanh(v))
 UNARY(sigmoid, vf_sigmoid(v))
-UNARY(erf_, each(v, erff))
+UNARY(erf_, vf_erf(v))
 UNARY(floor_, each(v, floorf))
 UNARY(ceil_, each(v, ceilf))
 UNARY(round_, each(v, rintf))
 UNARY(softplus, vsoftplus(v))
 UNARY(relu, vrelu(v))
 UNARY(leaky_relu, vf_sel((vi)(v < 0.f), v * p0, v))
-UNARY(elu, vf_sel((vi)(v < 0.f), p0 * each(v, expm1f), v))
-UNARY(selu, 1.0507009873554805f * vf_sel((vi)(v < 0.f), 1.6732632423543772f * each(v, expm1f), v))
+UNARY(elu, vf_sel((vi)(v < 0.f), p0 * vf_expm1(v), v))
+UNARY(selu, 1.0507009873554805f * vf_sel((vi)(v < 0.f), 1.6732632423543772f * vf_expm1(v), v))
 UNARY(gelu, vgelu(v))
 UNARY(gelu_tanh, vgelu_tanh(v))
 UNARY(silu, v * vf_sigmoid(v))
@@ -135,6 +135,19 @@ static inline int short_row(const int64_t *n, const int64_t *full, const int64_t
 }
 
 /* z = f(a, b): ints rank, n[6], sa[6], sb[6] (strides in elements, 0 broadcasts); the last axis is innermost */
+#define JOIN_ROW(A, B, Z, from, to, in, out, expr) {                                             \
+    const T_##in *pa = A, *pb = B; T_##out *pz = Z;                                              \
+    V_##in ca = all_##in(*pa), cb = all_##in(*pb);                                               \
+    int64_t k = from, m = VL;              /* m: how many lanes count */                         \
+    for (; k + VL <= to; k += VL) {                                                              \
+        V_##in x = ia ? load_##in(pa + k) : ca, y = ib ? load_##in(pb + k) : cb;                 \
+        store_##out(pz + k, expr);                                                               \
+    }                                                                                            \
+    if ((m = to - k) > 0) {                                                                      \
+        V_##in x = ia ? loadn_##in(pa + k, m) : ca, y = ib ? loadn_##in(pb + k, m) : cb;         \
+        storen_##out(pz + k, expr, m);                                                           \
+    }                                                                                            \
+}
 #define JOIN2(name, in, out, expr)                                                               \
 FD_KERNEL(name) {                                                                                \
     T_##out *z = c->p[0]; const T_##in *a = c->p[1], *b = c->p[2];                               \
@@ -144,7 +157,7 @@ FD_KERNEL(name) {                                                               
     int left = short_row(c->i + 1, c->i + 13, c->i + 7, rank);                                   \
     if (left || short_row(c->i + 1, c->i + 7, c->i + 13, rank)) {                                \
         T_##in row[ROW_SHORT * VL]; const T_##in *full = left ? b : a;                           \
-        int64_t inner = c->i[2], cycle = inner * VL, lo, hi, k, j = 0;                           \
+        int64_t inner = c->i[2], cycle = inner * VL, lo, hi, k, j = 0, m = VL;                   \
         for (k = 0; k < cycle; k++) { row[k] = (left ? a : b)[j]; j = j + 1 < inner ? j + 1 : 0; } \
         fd_share(c->i[1], EW_BLOCK, tid, nt, &lo, &hi);                                          \
         hi *= inner;                                                                             \
@@ -153,33 +166,26 @@ FD_KERNEL(name) {                                                               
             store_##out(z + k, expr);                                                            \
             j = j + VL < cycle ? j + VL : 0;                                                     \
         }                                                                                        \
-        if (k < hi) {                                                                            \
+        if ((m = hi - k) > 0) {                                                                  \
             V_##in r = load_##in(row + j), v = loadn_##in(full + k, hi - k), x = left ? r : v, y = left ? v : r; \
             storen_##out(z + k, expr, hi - k);                                                   \
         }                                                                                        \
         return;                                                                                  \
     }                                                                                            \
-    for (walk w = walk_rows(rank, c->i + 1, 2, c->i + 7, c->i + 13, NULL, 1, tid, nt); w.left > 0; walk_on(&w)) { \
-        const T_##in *pa = a + w.at[0], *pb = b + w.at[1]; T_##out *pz = z + w.row * w.inner;    \
-        V_##in ca = all_##in(*pa), cb = all_##in(*pb);                                           \
-        int64_t k = w.from, m;                                                                   \
-        for (; k + VL <= w.to; k += VL) {                                                        \
-            V_##in x = ia ? load_##in(pa + k) : ca, y = ib ? load_##in(pb + k) : cb;             \
-            store_##out(pz + k, expr);                                                           \
-        }                                                                                        \
-        if ((m = w.to - k) > 0) {                                                                \
-            V_##in x = ia ? loadn_##in(pa + k, m) : ca, y = ib ? loadn_##in(pb + k, m) : cb;     \
-            storen_##out(pz + k, expr, m);                                                       \
-        }                                                                                        \
+    if (rank == 1) {                       /* most calls, and all small ones */                  \
+        int64_t lo, hi; fd_share(c->i[1], EW_BLOCK, tid, nt, &lo, &hi);                          \
+        if (lo < hi) JOIN_ROW(a, b, z, lo, hi, in, out, expr)                                    \
+        return;                                                                                  \
     }                                                                                            \
+    for (walk w = walk_rows(rank, c->i + 1, 2, c->i + 7, c->i + 13, NULL, 1, tid, nt); w.left > 0; walk_on(&w)) \
+        JOIN_ROW(a + w.at[0], b + w.at[1], z + w.row * w.inner, w.from, w.to, in, out, expr)     \
 }
 #define BINARY(name, out, expr) JOIN2(name, f, out, expr)
-static inline vf vpow(vf x, vf y) { for (int k = 0; k < VL; k++) x[k] = powf(x[k], y[k]); return x; }
 static inline vf vgelu_grad(vf g, vf x) {
-    return g * (0.5f * (1.f + each(x * 0.70710678118654752f, erff)) + x * 0.3989422804014327f * vf_exp(-0.5f * x * x));
+    return g * (0.5f * (1.f + vf_erf(x * 0.70710678118654752f)) + x * 0.3989422804014327f * vf_exp(-0.5f * x * x));
 }
-static inline vf each2(vf x, vf y, float (*f)(float, float)) { for (int k = 0; k < VL; k++) x[k] = f(x[k], y[k]); return x; }
-static inline vi each2i(vi x, vi y, int32_t (*f)(int32_t, int32_t)) { for (int k = 0; k < VL; k++) x[k] = f(x[k], y[k]); return x; }
+static inline vf each2(vf x, vf y, float (*f)(float, float), int64_t m) { for (int64_t k = 0; k < m; k++) x[k] = f(x[k], y[k]); return x; }
+static inline vi each2i(vi x, vi y, int32_t (*f)(int32_t, int32_t), int64_t m) { for (int64_t k = 0; k < m; k++) x[k] = f(x[k], y[k]); return x; }
 static float fmod1(float a, float b) {      /* the remainder has the divisor's sign */
     float r = fmodf(a, b);
     if (b == 0.f || r != r) return r;
@@ -209,14 +215,14 @@ BINARY(mul, f, x * y)
 BINARY(div_, f, x / y)
 BINARY(maximum, f, vf_max(x, y))
 BINARY(minimum, f, vf_min(x, y))
-BINARY(power, f, vpow(x, y))
+BINARY(power, f, each2(x, y, powf, m))
 BINARY(scale_add, f, p0 * x + y)
 BINARY(relu_grad, f, vf_sel((vi)(y > 0.f), x, vf_set1(0.f)))
 BINARY(tanh_grad, f, x * (1.f - y * y))
 BINARY(sigmoid_grad, f, x * y * (1.f - y))
 BINARY(gelu_grad, f, vgelu_grad(x, y))
-BINARY(mod, f, each2(x, y, fmod1))
-BINARY(floor_divide, f, each2(x, y, floordiv1))
+BINARY(mod, f, each2(x, y, fmod1, m))
+BINARY(floor_divide, f, each2(x, y, floordiv1, m))
 BINARY(equal, b, (vi)(x == y))
 BINARY(not_equal, b, (vi)(x != y))
 BINARY(less, b, (vi)(x < y))
@@ -228,8 +234,8 @@ JOIN2(sub_i32, i, i, (vi)((vu)x - (vu)y))
 JOIN2(mul_i32, i, i, (vi)((vu)x * (vu)y))
 JOIN2(maximum_i32, i, i, vi_sel(x > y, x, y))
 JOIN2(minimum_i32, i, i, vi_sel(x < y, x, y))
-JOIN2(mod_i32, i, i, each2i(x, y, imod1))
-JOIN2(floor_divide_i32, i, i, each2i(x, y, ifloordiv1))
+JOIN2(mod_i32, i, i, each2i(x, y, imod1, m))
+JOIN2(floor_divide_i32, i, i, each2i(x, y, ifloordiv1, m))
 JOIN2(equal_i32, i, b, x == y)
 JOIN2(not_equal_i32, i, b, x != y)
 JOIN2(less_i32, i, b, x < y)
@@ -242,20 +248,26 @@ JOIN2(logical_and, b, b, x & y)
 JOIN2(logical_or, b, b, x | y)
 
 /* z = a where t, else b: ints n[6] (leading axes may be 1), st[6], sa[6], sb[6]. Four-byte values pass as int32 bits. */
+#define CHOOSE_ROW(C, A, B, Z, from, to, k_) {                                                   \
+    const uint8_t *pt = C; const T_##k_ *pa = A, *pb = B; T_##k_ *pz = Z;                        \
+    vi ct = all_b(*pt), ca = all_##k_(*pa), cb = all_##k_(*pb);                                  \
+    int64_t k = from, m;                                                                         \
+    for (; k + VL <= to; k += VL)                                                                \
+        store_##k_(pz + k, vi_sel(it ? vb_load(pt + k) : ct, ia ? load_##k_(pa + k) : ca, ib ? load_##k_(pb + k) : cb)); \
+    if ((m = to - k) > 0)                                                                        \
+        storen_##k_(pz + k, vi_sel(it ? vb_loadn(pt + k, m) : ct, ia ? loadn_##k_(pa + k, m) : ca, ib ? loadn_##k_(pb + k, m) : cb), m); \
+}
 #define CHOOSE(name, k_)                                                                         \
 FD_KERNEL(name) {                                                                                \
     T_##k_ *z = c->p[0]; const uint8_t *t = c->p[1]; const T_##k_ *a = c->p[2], *b = c->p[3];    \
     int64_t it = c->i[11], ia = c->i[17], ib = c->i[23];                                         \
-    for (walk w = walk_rows(6, c->i, 3, c->i + 6, c->i + 12, c->i + 18, 1, tid, nt); w.left > 0; walk_on(&w)) { \
-        const uint8_t *pt = t + w.at[0];                                                         \
-        const T_##k_ *pa = a + w.at[1], *pb = b + w.at[2]; T_##k_ *pz = z + w.row * w.inner;      \
-        vi ct = all_b(*pt), ca = all_##k_(*pa), cb = all_##k_(*pb);                              \
-        int64_t k = w.from, m;                                                                   \
-        for (; k + VL <= w.to; k += VL)                                                          \
-            store_##k_(pz + k, vi_sel(it ? vb_load(pt + k) : ct, ia ? load_##k_(pa + k) : ca, ib ? load_##k_(pb + k) : cb)); \
-        if ((m = w.to - k) > 0)                                                                  \
-            storen_##k_(pz + k, vi_sel(it ? vb_loadn(pt + k, m) : ct, ia ? loadn_##k_(pa + k, m) : ca, ib ? loadn_##k_(pb + k, m) : cb), m); \
+    if (c->i[4] == 1 && (c->i[0] | c->i[1] | c->i[2] | c->i[3]) == 1) {                          \
+        int64_t lo, hi; fd_share(c->i[5], EW_BLOCK, tid, nt, &lo, &hi);                          \
+        if (lo < hi) CHOOSE_ROW(t, a, b, z, lo, hi, k_)                                          \
+        return;                                                                                  \
     }                                                                                            \
+    for (walk w = walk_rows(6, c->i, 3, c->i + 6, c->i + 12, c->i + 18, 1, tid, nt); w.left > 0; walk_on(&w)) \
+        CHOOSE_ROW(t + w.at[0], a + w.at[1], b + w.at[2], z + w.row * w.inner, w.from, w.to, k_) \
 }
 CHOOSE(where, i)
 CHOOSE(where_bool, b)

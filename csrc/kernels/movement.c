@@ -15,6 +15,12 @@ TURN(turn_1, uint8_t)
 
 /* Elements of y from elements of x, both with any strides, of either sign. Where x is contiguous along an axis that is
    not y's last, the two axes go tile by tile, so that both sides touch whole cache lines. */
+#define COPY_ROW(Y, X, N, T) {                                                                   \
+    T *to = Y; const T *from = X; int64_t k, m = N;                                              \
+    if (ty == 1 && tx == 1 && m > 8) memcpy(to, from, (size_t)m * sizeof(T));                    \
+    else if (ty == 1 && tx == 0) { T v = *from; for (k = 0; k < m; k++) to[k] = v; }              \
+    else for (k = 0; k < m; k++) to[k * ty] = from[k * tx];                                      \
+}
 #define COPY(name, T, turn)                                                                      \
 FD_KERNEL(name) {                     /* y | x | rank, n[7], sy[7], sx[7], y0, x0 | */           \
     T *y = (T *)c->p[0] + c->i[22]; const T *x = (const T *)c->p[1] + c->i[23];                  \
@@ -35,13 +41,13 @@ FD_KERNEL(name) {                     /* y | x | rank, n[7], sy[7], sx[7], y0, x
         }                                                                                        \
         return;                                                                                  \
     }                                                                                            \
-    for (walk w = walk_rows(rank, n, 2, sy, sx, NULL, 1, tid, nt); w.left > 0; walk_on(&w)) {    \
-        T *to = y + w.at[0] + w.from * ty; const T *from = x + w.at[1] + w.from * tx;            \
-        int64_t k, m = w.to - w.from;                                                            \
-        if (ty == 1 && tx == 1 && m > 8) memcpy(to, from, (size_t)m * sizeof(T));                \
-        else if (ty == 1 && tx == 0) { T v = *from; for (k = 0; k < m; k++) to[k] = v; }          \
-        else for (k = 0; k < m; k++) to[k * ty] = from[k * tx];                                  \
+    if (rank == 1) {                                                                             \
+        int64_t lo, hi; fd_share(n[0], EW_BLOCK, tid, nt, &lo, &hi);                             \
+        if (lo < hi) COPY_ROW(y + lo * ty, x + lo * tx, hi - lo, T)                              \
+        return;                                                                                  \
     }                                                                                            \
+    for (walk w = walk_rows(rank, n, 2, sy, sx, NULL, 1, tid, nt); w.left > 0; walk_on(&w))      \
+        COPY_ROW(y + w.at[0] + w.from * ty, x + w.at[1] + w.from * tx, w.to - w.from, T)         \
 }
 COPY(copy, uint32_t, turn_4)
 COPY(copy_bool, uint8_t, turn_1)

@@ -1,4 +1,5 @@
 """Elementwise primitives: one output element from one element of each input, with NumPy broadcasting."""
+import inspect
 import math
 
 import numpy as np
@@ -17,8 +18,10 @@ def erf64(x):
 
 def unary(name, ref, vjp, kernel=None, domain=reals, doc="", doubles=()):
     """Declare y = ref(x). `doubles` names the attributes that the kernel takes."""
+    usual = {k: v.default for k, v in inspect.signature(ref).parameters.items()} if doubles else {}
+
     def calls(y, x, **attrs):
-        yield kernel, [y], [x], [y.size], [attrs[k] for k in doubles]
+        yield kernel, [y], [x], [y.size], [attrs.get(k, usual[k]) for k in doubles]
     body = dict(__doc__=doc or f"y = {name}(x)", dims="x: * -> y: *", ref=ref, domain=dict(x=domain), reuse=(0,))
     if vjp:
         body["vjp"] = vjp
@@ -80,8 +83,8 @@ clip = unary("clip", lambda x, lo, hi: np.clip(x, lo, hi).astype(x.dtype),
              "clip", doubles=("lo", "hi"))
 sin.samples = cos.samples = [([(lambda m, n: lambda rng: rng.uniform(-m, m, n))(m, n)], {}) for m, n in ((3, ()), (3, 67), (100, 5003))]
 clip.samples = [([(17,)], dict(lo=-0.5, hi=0.7))]
-leaky_relu.samples = [([(17,)], dict(slope=0.3))]
-elu.samples = [([(19,)], dict(alpha=1.5))]
+leaky_relu.samples = [([(17,)], dict(slope=0.3)), ([(3, 33)], {})]
+elu.samples = [([(19,)], dict(alpha=1.5)), ([(3, 33)], {})]
 
 
 @primitive
