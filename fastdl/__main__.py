@@ -66,7 +66,7 @@ def draw(history, x, y, probabilities, path):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m fastdl", description=__doc__)
-    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seed", type=int, default=42)
     parser.add_argument("--picture", default="fastdl_digits.png", help="where the picture goes")
     options = parser.parse_args(arguments)
@@ -81,8 +81,11 @@ def main(arguments=None):
     x_test = x_test.reshape(-1, 784).astype("float32") / 255
     model = keras.Sequential([
         keras.Input((784,)),
+        keras.layers.Dropout(0.2),
         keras.layers.Dense(512, activation="relu"),
-        keras.layers.Dropout(0.3),
+        keras.layers.Dropout(0.4),
+        keras.layers.Dense(512, activation="relu"),
+        keras.layers.Dropout(0.4),
         keras.layers.Dense(10, activation="softmax"),
     ])
     model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])

@@ -40,10 +40,12 @@ def _normal(key, n, mean, std):
     half = (n + 1) // 2
     bits, y = _bits(key, 2 * half), np.empty(2 * half, np.float32)
     for b in _blocks(half):
-        radius = np.sqrt(-2.0 * std * std * np.log((bits[b] + 0.5) * 2.0 ** -32))
-        angle = bits[half + b.start:half + b.stop] * (2 * math.pi * 2.0 ** -32)
-        y[b] = radius * np.cos(angle) + mean
-        y[half + b.start:half + b.stop] = radius * np.sin(angle) + mean
+        other = slice(half + b.start, half + b.stop)
+        radius = np.log((bits[b] + 0.5) * 2.0 ** -32)                   # float64: u near 1 needs its 32 bits
+        radius = np.sqrt(np.multiply(radius, -2.0 * std * std, out=radius), out=radius).astype(np.float32)
+        angle = (bits[other] * (2 * math.pi * 2.0 ** -32)).astype(np.float32)
+        y[b] = radius * np.cos(angle) + np.float32(mean)
+        y[other] = radius * np.sin(angle) + np.float32(mean)
     return y[:n]
 
 

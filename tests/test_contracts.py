@@ -1,5 +1,6 @@
 """What the engine promises: no Python object inside Plan.run(), flat memory, every kernel reached, rewrites keep the bits."""
 import importlib
+import os
 import subprocess
 import sys
 
@@ -110,7 +111,7 @@ def test_a_forked_child_computes():
             "pid = os.fork()\n"
             "if pid == 0: os._exit(0 if linalg.matmul(x, x).numpy()[0, 0] == 300 else 1)\n"
             "print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))")
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60).stdout.strip() == "0"
+    assert subprocess.run([sys.executable, "-c", code], cwd=os.path.dirname(__file__), capture_output=True, text=True, timeout=60).stdout.strip() == "0"
 
 
 def test_a_label_out_of_range_stops_before_any_weight_changes():

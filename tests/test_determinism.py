@@ -1,5 +1,6 @@
 """One seed, one result: whatever the number of threads, eager or compiled, run after run."""
 import hashlib
+import os
 import subprocess
 import sys
 
@@ -42,5 +43,5 @@ def test_threads_and_eager_do_not_change_a_bit(optimizer):
 
 def test_another_process_gets_the_same_bits():
     code = "import sys; sys.path.insert(0, {!r}); import test_determinism as t; print(t.train())".format(str(__file__).rpartition("/")[0])
-    runs = {subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout for _ in range(2)}
+    runs = {subprocess.run([sys.executable, "-c", code], cwd=os.path.dirname(__file__), capture_output=True, text=True, check=True).stdout for _ in range(2)}
     assert runs == {train() + "\n"}

@@ -1,6 +1,7 @@
 """The house's arrows: who may import whom, what `import fastdl` loads, and where the security rules hold."""
 import ast
 import pathlib
+import os
 import subprocess
 import sys
 
@@ -75,7 +76,7 @@ def test_files_from_outside_run_no_code():
 
 
 def run(code):
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    return subprocess.run([sys.executable, "-c", code], cwd=os.path.dirname(__file__), capture_output=True, text=True, check=True).stdout
 
 
 def test_import_loads_numpy_and_the_native_door_alone_and_prints_nothing():

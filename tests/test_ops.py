@@ -1,5 +1,6 @@
 """ops: values against NumPy's formulas, gradients in float64, traced == eager, symbolic shapes, operators, control flow, messages."""
 import operator
+import os
 import subprocess
 import sys
 
@@ -395,4 +396,4 @@ def test_importing_ops_loads_ops_alone():
     code = ("import numpy, sys; import fastdl; before = set(sys.modules); import fastdl.ops\n"
             "new = {m for m in set(sys.modules) - before if m.split('.')[0] not in sys.stdlib_module_names}\n"
             "print([m for m in new if not m.startswith(('fastdl.ops', 'fastdl.core', 'fastdl.primitives', 'fastdl.errors'))])")
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert subprocess.run([sys.executable, "-c", code], cwd=os.path.dirname(__file__), capture_output=True, text=True, check=True).stdout.strip() == "[]"

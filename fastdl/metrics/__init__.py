@@ -54,7 +54,7 @@ def deserialize(config, custom_objects=None):
     found = _serialization.custom_object(config, custom_objects)
     found = ALL_OBJECTS.get(config) if found is None else found
     if found is None:
-        raise unknown_name("metric", config, [*ALL_OBJECTS, *_serialization.custom_names(custom_objects)])
+        raise unknown_name("metric", config, [*filter(str.islower, ALL_OBJECTS), *_serialization.custom_names(custom_objects)])
     return found
 
 

@@ -91,7 +91,7 @@ class Metric:
 
     @classmethod
     def from_config(cls, config):
-        return cls(**config)
+        return cls(**{k: losses.serialization.deserialize_keras_object(v) if isinstance(v, dict) else v for k, v in config.items()})
 
     def __repr__(self):
         return f"<{type(self).__name__} name={self.name}>"
@@ -216,4 +216,4 @@ def mean_of(name, fn, label, direction, order="name dtype", **own):
     order = order.split()
     init = losses.constructor(name, {k: defaults[k] for k in order + [k for k in own if k not in order]}, make)
     return type(name, (MeanMetricWrapper,), dict(__init__=init, get_config=get_config, __module__=__name__, __qualname__=name,
-                                                 from_config=classmethod(lambda cls, config: cls(**config)), __doc__=fn.__doc__))
+                                                 from_config=classmethod(losses.without_fn), __doc__=fn.__doc__))

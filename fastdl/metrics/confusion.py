@@ -1,6 +1,7 @@
 """Metrics counted from true and false positives and negatives: Precision, Recall, AUC and what lies between.
 
-A prediction is positive where it exceeds a threshold. All thresholds at once: a 0/1 matrix times the labels' columns.
+A prediction is positive where it exceeds a threshold. A few thresholds: a 0/1 matrix times the labels' columns. Many, evenly
+spaced: a histogram of the predictions between thresholds, then running sums of it.
 """
 import numpy as np
 
@@ -8,8 +9,10 @@ from fastdl import config, ops
 from fastdl.errors import bad_argument
 from fastdl.losses import as_dtype, squeeze_or_expand_to_same_rank
 from fastdl.metrics.base import Metric
+from fastdl.primitives.movement import take_grad
 
 BELOW_ALL = -1e10                          # a threshold under every prediction
+FEW = 8                                    # thresholds up to which the matrix is cheaper
 CHUNK = 1 << 22                            # entries of the 0/1 matrix that are made at a time
 NAMES = ("true_positives", "false_positives", "true_negatives", "false_negatives")
 
@@ -56,19 +59,44 @@ def counts(y_true, y_pred, thresholds, sample_weight=None, wanted=NAMES, top_k=N
     y_true = ops.cast(ops.not_equal(y_true, 0.0), dtype)
     labels = y_pred.shape[-1] if by_label else 1
     columns = lambda x: ops.reshape(ops.transpose(ops.reshape(x, (-1, labels))) if labels > 1 else x, (labels, -1))
-    total = None
-    parts = [columns(y_true), columns(y_pred)] + ([] if weights is None else [columns(weights)])
-    step = max(1, CHUNK // len(thresholds) // labels)
-    for start in range(0, max(1, parts[0].shape[1]), step):
-        cut = parts if parts[0].shape[1] <= step else [x[:, start:start + step] for x in parts]
-        part = _counts(*cut, thresholds=thresholds, wanted=wanted) if len(cut) == 3 else _counts(*cut, None, thresholds, wanted)
-        total = part if total is None else {k: total[k] + v for k, v in part.items()}
+    parts = [columns(y_true), columns(y_pred), None if weights is None else columns(weights)]
+    if len(thresholds) > FEW and np.allclose(thresholds, np.linspace(0, 1, len(thresholds)), atol=2 * config.epsilon()):
+        total = _by_histogram(*parts, thresholds, wanted)
+    else:
+        total, n = None, parts[0].shape[1]
+        step = max(1, CHUNK // len(thresholds) // labels)
+        for start in range(0, max(1, n), step):
+            cut = parts if n <= step else [x if x is None else x[:, start:start + step] for x in parts]
+            part = _by_matrix(*cut, thresholds, wanted)
+            total = part if total is None else {k: total[k] + v for k, v in part.items()}
     shape = (len(thresholds), labels) if by_label else (len(thresholds),)
     return {k: ops.reshape(ops.transpose(v) if labels > 1 else v, shape) for k, v in total.items()}
 
 
-def _counts(y_true, y_pred, weights, thresholds, wanted):
-    """The same for (labels, n) arrays, each result (labels, thresholds)."""
+def _by_histogram(y_true, y_pred, weights, thresholds, wanted):
+    """counts() for (labels, n) arrays and evenly spaced thresholds, each result (labels, thresholds)."""
+    labels, top = y_pred.shape[0], len(thresholds) - 1
+    edges = as_dtype(np.array([-np.inf, *thresholds, np.inf], "float32"), y_pred.dtype)
+    place = y_pred * float(top)
+    place = ops.cast(ops.ceil(ops.minimum(ops.where(ops.greater(place, 0.0), place, 0.0), float(top))), "int32")      # NaN counts as 0
+    # Between thresholds place-1 and place, up to rounding, which the thresholds themselves put right.
+    place = place + ops.cast(ops.greater(y_pred, ops.take(edges, place + 1)), "int32") - ops.cast(ops.less_equal(y_pred, ops.take(edges, place)), "int32")
+    if labels > 1:
+        place = place + ops.convert_to_tensor(np.arange(labels, dtype="int32")[:, None] * (top + 2))
+    sums = {}
+    for actual, names in ((y_true, (NAMES[0], NAMES[3])), (1.0 - y_true, (NAMES[1], NAMES[2]))):
+        actual = actual if weights is None else actual * weights
+        bins = ops.reshape(take_grad(actual, place, shape=(labels * (top + 2),), axis=0), (labels, top + 2))
+        above, below = names
+        if below in wanted:
+            sums[below] = ops.cumsum(bins, axis=1)[:, :-1]
+        if above in wanted:
+            sums[above] = ops.flip(ops.cumsum(ops.flip(bins, axis=1), axis=1), axis=1)[:, 1:]
+    return sums
+
+
+def _by_matrix(y_true, y_pred, weights, thresholds, wanted):
+    """counts() for (labels, n) arrays, each result (labels, thresholds)."""
     labels, n = y_pred.shape
     grid = np.asarray(thresholds, "float64").reshape(-1, 1)
     hits = ops.greater(ops.reshape(y_pred, (labels, 1, n)), as_dtype(grid, y_pred.dtype))
@@ -259,7 +287,7 @@ class AUC(_Counted):
         if num_labels is not None and not multi_label:
             raise bad_argument("num_labels", repr(num_labels), "None without multi_label=True", "add multi_label=True")
         self.multi_label, self.num_labels, self._from_logits = bool(multi_label), num_labels, from_logits
-        self.label_weights = None if label_weights is None else as_dtype(np.asarray(label_weights), self.dtype)
+        self.label_weights = None if label_weights is None else as_dtype(label_weights, self.dtype)
         self.options = dict(by_label=self.multi_label,
                             label_weights=None if multi_label else self.label_weights)
         if not multi_label or num_labels:

@@ -26,9 +26,10 @@ def categorical_accuracy(y_true, y_pred):
 
 
 def _same_class(labels, y_pred):
-    """1.0 where the largest of y_pred's last axis is the label's; whole numbers are compared as floats, exact below 2^24."""
-    best = ops.cast(ops.argmax(y_pred, axis=-1), y_pred.dtype)
-    return ops.cast(ops.equal(as_dtype(labels, y_pred.dtype), best), y_pred.dtype)
+    """1.0 where the largest of y_pred's last axis is the label's."""
+    best = ops.argmax(y_pred, axis=-1)
+    best = as_dtype(best, labels.dtype) if labels.dtype.startswith("float") else best      # a label of 0.5 equals no class
+    return ops.cast(ops.equal(labels, best), y_pred.dtype)
 
 
 def _labels(y_true, y_pred):
