@@ -7,6 +7,7 @@
 #include "kernels/movement.c"
 #include "kernels/gemm.c"
 #include "kernels/conv.c"
+#include "kernels/winograd.c"
 #include "kernels/pool.c"
 #include "kernels/loss.c"
 #include "kernels/random.c"

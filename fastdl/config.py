@@ -1,6 +1,7 @@
 """floatx, data format, threads, compat level; the only reader of environment variables."""
 import os
 
+_winograd = True
 _floatx, _epsilon, _data_format, _compat = "float32", 1e-7, "channels_last", os.environ.get("FASTDL_COMPAT", "keras3")
 
 
@@ -58,6 +59,17 @@ def set_compat(era):
     if era not in ("keras2", "keras3"):
         raise ValueError(f"compat must be 'keras2' or 'keras3', got {era!r}")
     _compat = era
+
+
+def winograd():
+    """Whether 3x3 convolutions may use Winograd's algorithm: 2 to 3 times as fast, about twice the rounding error."""
+    return _winograd
+
+
+def set_winograd(on):
+    """For plans made from now on."""
+    global _winograd
+    _winograd = bool(on)
 
 
 def threads():

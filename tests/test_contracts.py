@@ -123,3 +123,24 @@ def test_a_label_out_of_range_stops_before_any_weight_changes():
         run(X, bad)
     for w, b in zip(weights, before):
         np.testing.assert_array_equal(w.numpy(), b)
+
+
+def test_memory_is_flat_over_ten_thousand_predictions_and_batches():
+    import resource
+
+    import fastdl as keras
+
+    model = keras.Sequential([keras.Input((50,)), keras.layers.Dense(40, activation="relu"), keras.layers.Dense(10, activation="softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    x, y = np.tile(X, (31, 1)), np.tile(Y, 31)
+    for _ in range(3):
+        model.fit(x, y, batch_size=1, verbose=0)
+        for k in range(500):
+            model.predict(X[:1 + k % 3], verbose=0)
+    blocks, peak = sys.getallocatedblocks(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for _ in range(10):
+        model.fit(x, y, batch_size=1, verbose=0)             # 1023 steps each
+    for k in range(10000):
+        model.predict(X[:1 + k % 3], verbose=0)
+    assert sys.getallocatedblocks() - blocks < 500
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < 2048

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from .. import config
 from ..core import native
 from ..core.primitive import Scratch, primitive
 from .elementwise import relu_grad, sigmoid_grad, tanh_grad
@@ -52,6 +53,29 @@ def geometry(C, Co, ins, outs, kernel, strides, pads, dilation, groups, flags, N
     return ints, three(up, 1), strip
 
 
+def winograd(C, Co, kernel, out, strides, dilation, groups):
+    """Does the fast algorithm pay? 3x3, stride 1, enough channels, and outputs that fill their 4x4 tiles."""
+    if tuple(kernel) != (3, 3) or tuple(strides) != (1, 1) or tuple(dilation) != (1, 1) or groups != 1 or C < 16 or Co < 16:
+        return False
+    used = out[0] * out[1] / (16 * -(-out[0] // 4) * -(-out[1] // 4))
+    return config.winograd() and used >= 0.5
+
+
+def tiles_of(C, N, out):
+    """Tiles of a block: what fits into half a megabyte, whole rows of the micro-kernel, no more than there are."""
+    most = -(-N * -(-out[0] // 4) * -(-out[1] // 4) // 12) * 12
+    return max(12, min(48, (1 << 19) // (36 * 4 * (C + 16)) // 12 * 12, most))
+
+
+def wino(y, x, w, bias, pads, flags, C, Co, back):
+    N, out, ins = x.shape[0], y.shape[1:-1], x.shape[1:-1]
+    tiles = tiles_of(C, N, out)
+    U = Scratch(36 * C * (Co + WIDEST - 1))
+    yield "winograd_weights", [U], [w], [C, Co, back]
+    own = Scratch(native.get_threads() * 36 * tiles * (C + 16 + WIDEST))
+    yield "winograd", [y, own], [U, x, *bias], [N, C, Co, *ins, *out, pads[0][0], pads[1][0], flags, tiles]
+
+
 def packed(w, taps, Cg, Cog, groups, back):
     to = Scratch(groups * taps * Cg * (Cog + WIDEST - 1))
     return to, ("conv_pack", [to], [w], [taps, Cg, Cog, groups, back])
@@ -71,7 +95,8 @@ def case(x, kernel, filters, strides=1, pads=0, dilation=1, groups=1, **more):
 CASES = [case((2, 7, 6, 3), (3, 3), 5), case((1, 9, 14, 17), (3, 2), 33, pads=((1, 1), (0, 1))), case((2, 8, 8, 4), (3, 3), 16, strides=2, pads=((0, 1), (0, 1))),
          case((3, 11, 2), (4,), 6, pads=(((3, 0)),)), case((2, 9, 9, 6), (3, 3), 8, dilation=2, pads=2, groups=2), case((2, 3, 4, 5, 3), (2, 3, 2), 4, pads=1),
          case((2, 6, 7, 20), (3, 3), 20, groups=20, pads=1), case((1, 7, 7, 3), (2, 2), 6, groups=3, strides=(2, 1)), case((2, 26, 13, 8), (5, 5), 70, strides=(1, 2), pads=2),
-         case((1, 5, 5, 4), (1, 1), 40), case((2, 6, 6, 33), (3, 3), 33, groups=33, strides=2, pads=((1, 1), (0, 1))), case((1, 12, 5), (3,), 7, dilation=2, strides=1)]
+         case((1, 5, 5, 4), (1, 1), 40), case((2, 9, 11, 16), (3, 3), 17, pads=1), case((3, 6, 8, 33), (3, 3), 40, pads=((0, 1), (2, 0))),
+         case((5, 8, 8, 20), (3, 3), 64), case((2, 6, 6, 33), (3, 3), 33, groups=33, strides=2, pads=((1, 1), (0, 1))), case((1, 12, 5), (3,), 7, dilation=2, strides=1)]
 
 
 @primitive
@@ -106,6 +131,9 @@ class conv:
         own, more = Scratch(native.get_threads() * strip), [] if b is None else [b]
         if groups == C == Co:
             yield "depthwise", [y, own], [w, x, *more], ints, up
+            return
+        if winograd(C, Co, kernel, y.shape[1:-1], strides, dilation, groups):
+            yield from wino(y, x, w, more, pads, flags, C, Co, 0)
             return
         to, row = packed(w, math.prod(kernel), C // groups, Co // groups, groups, 0)
         yield row
@@ -158,6 +186,9 @@ class conv_input_grad:
         if depthwise:
             yield "depthwise", [dx, own], [w, g], ints, up
             return
+        if winograd(C, Co, kernel, shape[1:-1], strides, dilation, groups):
+            yield from wino(dx, g, w, [], back, 0, C, Co, 1)
+            return
         to, row = packed(w, math.prod(kernel), C // groups, Co // groups, groups, 1)
         yield row
         yield "conv", [dx, own], [to, g], ints, up
@@ -189,6 +220,14 @@ class conv_weight_grad:
     def calls(dw, x, g, *, kernel, strides, pads, dilation, groups):
         N, C, Co, size = x.shape[0], x.shape[-1], g.shape[-1], dw.size
         depthwise = groups == C == Co
+        if winograd(C, Co, kernel, g.shape[1:-1], strides, dilation, groups):
+            tiles, panels = tiles_of(C, N, g.shape[1:-1]), -(-Co // 16)
+            one = 36 * C * (Co + WIDEST - 1)
+            parts = max(1, min(N, -(-16 // panels), (1 << 21) // one))
+            dU, own = Scratch(parts * one), Scratch(native.get_threads() * 36 * tiles * (C + 16 + WIDEST))
+            yield "winograd_weight_grad", [dU, own], [x, g], [N, C, Co, *x.shape[1:-1], *g.shape[1:-1], pads[0][0], pads[1][0], parts, tiles]
+            yield "winograd_weights_grad", [dw], [dU], [C, Co, parts]
+            return
         columns = 1 if depthwise else groups * -(-(Co // groups) // 16)
         parts = max(1, min(N, -(-16 // columns), (1 << 21) // size))      # of the batch: fixed by the shapes, never by the threads
         ints, up, strip = geometry(C, Co, x.shape[1:-1], g.shape[1:-1], kernel, strides, pads, dilation, groups, parts, N)

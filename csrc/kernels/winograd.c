@@ -1,0 +1,206 @@
+/* 3x3 convolution of stride 1 by Winograd's F(4x4, 3x3): 36 products make 16 outputs that cost 144 the direct way.
+   Points 0, +-3/4, +-5/4, infinity: their transforms are exact in binary, and the error is a fifth of the textbook's.
+   A task is a block of `tiles` tiles: transform in, 36 small products, transform out, all in the cache. */
+
+/* t = B^T d, six values each a vector apart by `s` */
+static inline __attribute__((always_inline)) void wino_in(const vf *d, int s, vf *t) {
+    vf a = d[4 * s] - 1.5625f * d[2 * s], b = .75f * d[3 * s] - 1.171875f * d[s];
+    vf c = d[4 * s] - .5625f * d[2 * s], e = 1.25f * d[3 * s] - .703125f * d[s];
+    t[0] = .87890625f * d[0] - 2.125f * d[2 * s] + d[4 * s];
+    t[1] = a + b; t[2] = a - b; t[3] = c + e; t[4] = c - e;
+    t[5] = .87890625f * d[s] - 2.125f * d[3 * s] + d[5 * s];
+}
+/* y = A^T m */
+static inline __attribute__((always_inline)) void wino_out(const vf *m, int s, vf *y) {
+    vf p = m[s] + m[2 * s], q = m[s] - m[2 * s], u = m[3 * s] + m[4 * s], v = m[3 * s] - m[4 * s];
+    y[0] = m[0] + p + u;
+    y[1] = .75f * q + 1.25f * v;
+    y[2] = .5625f * p + 1.5625f * u;
+    y[3] = .421875f * q + 1.953125f * v + m[5 * s];
+}
+
+static const float WINO_G[6][3] = {{256.f / 225, 0, 0}, {-8.f / 9, -2.f / 3, -.5f}, {-8.f / 9, 2.f / 3, -.5f},
+                                   {8.f / 25, 2.f / 5, .5f}, {8.f / 25, -2.f / 5, .5f}, {0, 0, 1}};
+
+FD_KERNEL(winograd_weights) {   /* U[36, panels, C, NR] | w[9, C, Co] | C, Co, backward: taps reversed, channels swapped (w[9, Co, C]) */
+    float *U = c->p[0]; const float *w = c->p[1]; int64_t C = c->i[0], Co = c->i[1], back = c->i[2], panels = (Co + NR - 1) / NR, lo, hi;
+    fd_share(panels * C, 8, tid, nt, &lo, &hi);
+    for (int64_t t = lo; t < hi; t++) {
+        int64_t p = t / C, a = t % C, from = p * NR, n = Co - from < NR ? Co - from : NR;
+        for (int64_t j = 0; j < NR; j += VL) {
+            int64_t m = n - j < 0 ? 0 : n - j < VL ? n - j : VL;
+            vf g[9], h[18];
+            for (int k = 0; k < 9; k++) {
+                if (!back) g[k] = vf_loadn(w + (k * C + a) * Co + from + j, m);
+                else { g[k] = vf_set1(0.f); for (int64_t i = 0; i < m; i++) g[k][i] = w[((8 - k) * Co + from + j + i) * C + a]; }
+            }
+            for (int i = 0; i < 6; i++) for (int k = 0; k < 3; k++) h[i * 3 + k] = WINO_G[i][0] * g[k] + WINO_G[i][1] * g[3 + k] + WINO_G[i][2] * g[6 + k];
+            for (int i = 0; i < 6; i++) for (int k = 0; k < 6; k++)
+                vf_store(U + (((i * 6 + k) * panels + p) * C + a) * NR + j, h[i * 3] * WINO_G[k][0] + h[i * 3 + 1] * WINO_G[k][1] + h[i * 3 + 2] * WINO_G[k][2]);
+        }
+    }
+}
+
+typedef struct { int64_t N, C, Co, H, W, OH, OW, top, left, flags, tiles, th, tw, row; } wino_shape;
+static wino_shape wino_read(const fd_call *c) {
+    const int64_t *i = c->i; wino_shape s = {i[0], i[1], i[2], i[3], i[4], i[5], i[6], i[7], i[8], i[9], i[10], 0, 0, 0};
+    s.th = (s.OH + 3) / 4; s.tw = (s.OW + 3) / 4; s.row = s.C + 16;        /* 16 more: no stride by a power of two */
+    return s;
+}
+
+/* V[36, tiles, row] of tiles [from, from + count) */
+static void wino_gather(const wino_shape *s, float *V, const float *x, int64_t from, int64_t count) {
+    for (int64_t t = 0; t < count; t++) {
+        int64_t n = (from + t) / (s->th * s->tw), i0 = (from + t) / s->tw % s->th * 4 - s->top, j0 = (from + t) % s->tw * 4 - s->left;
+        const float *image = x + n * s->H * s->W * s->C;
+        int inside = i0 >= 0 && j0 >= 0 && i0 + 6 <= s->H && j0 + 6 <= s->W;
+        for (int64_t k = 0; k < s->C; k += VL) {
+            int64_t m = s->C - k < VL ? s->C - k : VL; vf d[36], u[36], v[6];
+            if (inside && m == VL) {
+                EACH for (int i = 0; i < 6; i++) EACH for (int j = 0; j < 6; j++) d[i * 6 + j] = vf_load(image + ((i0 + i) * s->W + j0 + j) * s->C + k);
+            } else for (int i = 0; i < 6; i++) for (int j = 0; j < 6; j++) {
+                int out = i0 + i < 0 || j0 + j < 0 || i0 + i >= s->H || j0 + j >= s->W;
+                d[i * 6 + j] = out ? vf_set1(0.f) : vf_loadn(image + ((i0 + i) * s->W + j0 + j) * s->C + k, m);
+            }
+            EACH for (int j = 0; j < 6; j++) { wino_in(d + j, 6, v); EACH for (int i = 0; i < 6; i++) u[i * 6 + j] = v[i]; }
+            EACH for (int i = 0; i < 6; i++) {
+                wino_in(u + i * 6, 1, v);
+                EACH for (int j = 0; j < 6; j++) {
+                    float *to = V + ((i * 6 + j) * s->tiles + t) * s->row + k;
+                    if (m == VL) vf_store(to, v[j]); else vf_storen(to, v[j], m);
+                }
+            }
+        }
+    }
+}
+
+static inline __attribute__((always_inline)) void wino_tile(const int mr, int64_t K, const float *a, int64_t rs, const float *b, float *to) {
+    vf s0[MR], s1[MR];
+    EACH for (int m = 0; m < mr; m++) s0[m] = s1[m] = vf_set1(0.f);
+    for (int64_t k = 0; k < K; k++, b += NR) {
+        vf b0 = vf_load(b), b1 = vf_load(b + VL);
+        EACH for (int m = 0; m < mr; m++) { vf x = vf_set1(a[m * rs + k]); s0[m] += x * b0; s1[m] += x * b1; }
+    }
+    EACH for (int m = 0; m < mr; m++) { vf_store(to + m * NR, s0[m]); vf_store(to + m * NR + VL, s1[m]); }
+}
+
+FD_KERNEL(winograd) {   /* y[N, OH, OW, Co], scratch[nt] | U, x[N, H, W, C], (bias[Co]) | N, C, Co, H, W, OH, OW, top, left, flags, tiles */
+    const wino_shape s = wino_read(c);
+    int64_t panels = (s.Co + NR - 1) / NR, all = s.N * s.th * s.tw, blocks = (all + s.tiles - 1) / s.tiles, lo, hi;
+    float *y = c->p[0], *V = (float *)c->p[1] + tid * 36 * s.tiles * (s.row + 32), *M = V + 36 * s.tiles * s.row;
+    const float *U = c->p[2], *x = c->p[3], *bias = (s.flags & 1) ? c->p[4] : NULL;
+    int act = (int)(s.flags >> 1);
+    fd_share(blocks, 1, tid, nt, &lo, &hi);
+    for (int64_t b = lo; b < hi; b++) {
+        int64_t from = b * s.tiles, count = all - from < s.tiles ? all - from : s.tiles, parts = (count + MR - 1) / MR;
+        wino_gather(&s, V, x, from, count);
+        for (int64_t p = 0; p < panels; p++) {
+            for (int64_t q = 0; q < 36; q++)
+                for (int64_t j = 0; j < parts; j++) {
+                    int64_t t = count * j / parts, mr = count * (j + 1) / parts - t;
+#define TILE(r) wino_tile(r, s.C, V + (q * s.tiles + t) * s.row, s.row, U + (q * panels + p) * s.C * NR, M + (q * s.tiles + t) * NR)
+                    BY_ROWS(mr, TILE)
+#undef TILE
+                }
+            for (int64_t t = 0; t < count; t++) {
+                int64_t n = (from + t) / (s.th * s.tw), i0 = (from + t) / s.tw % s.th * 4, j0 = (from + t) % s.tw * 4;
+                for (int64_t k = p * NR; k < s.Co && k < (p + 1) * NR; k += VL) {
+                    int64_t m = s.Co - k < VL ? s.Co - k : VL; vf d[36], u[24], v[4], w = bias ? vf_loadn(bias + k, m) : vf_set1(0.f);
+                    EACH for (int q = 0; q < 36; q++) d[q] = vf_load(M + (q * s.tiles + t) * NR + k - p * NR);
+                    EACH for (int j = 0; j < 6; j++) { wino_out(d + j, 6, v); EACH for (int i = 0; i < 4; i++) u[i * 6 + j] = v[i]; }
+                    for (int i = 0; i < 4 && i0 + i < s.OH; i++) {
+                        wino_out(u + i * 6, 1, v);
+                        for (int j = 0; j < 4 && j0 + j < s.OW; j++) {
+                            vf r = v[j] + w;
+                            if (act == 1) r = vf_sel((vi)(r < 0.f), vf_set1(0.f), r);
+                            if (act == 2) r = vf_sigmoid(r);
+                            if (act == 3) r = vf_tanh(r);
+                            float *to = y + ((n * s.OH + i0 + i) * s.OW + j0 + j) * s.Co + k;
+                            if (m == VL) vf_store(to, r); else vf_storen(to, r, m);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/* dW = G^T (sum over tiles of V^T (A dY A^T)) G: the same transforms, the tiles being what is summed over */
+static inline __attribute__((always_inline)) void wino_spread(const vf *y, int s, vf *m) {    /* m = A y, four values to six */
+    vf a = y[0] + .5625f * y[2 * s], b = .75f * y[s] + .421875f * y[3 * s], e = y[0] + 1.5625f * y[2 * s], f = 1.25f * y[s] + 1.953125f * y[3 * s];
+    m[0] = y[0]; m[1] = a + b; m[2] = a - b; m[3] = e + f; m[4] = e - f; m[5] = y[3 * s];
+}
+
+static inline __attribute__((always_inline)) void wino_outer(const int mr, int64_t T, const float *a, int64_t rs, const float *b, float *to) {
+    vf s0[MR], s1[MR];
+    EACH for (int m = 0; m < mr; m++) { s0[m] = vf_load(to + m * NR); s1[m] = vf_load(to + m * NR + VL); }
+    for (int64_t t = 0; t < T; t++, a += rs, b += NR) {
+        vf b0 = vf_load(b), b1 = vf_load(b + VL);
+        EACH for (int m = 0; m < mr; m++) { vf x = vf_set1(a[m]); s0[m] += x * b0; s1[m] += x * b1; }
+    }
+    EACH for (int m = 0; m < mr; m++) { vf_store(to + m * NR, s0[m]); vf_store(to + m * NR + VL, s1[m]); }
+}
+
+FD_KERNEL(winograd_weight_grad) {   /* dU[parts, 36, panels, C, NR], scratch[nt] | x[N, H, W, C], g[N, OH, OW, Co] | as winograd, flags = parts */
+    const wino_shape s = wino_read(c);
+    int64_t panels = (s.Co + NR - 1) / NR, all = s.N * s.th * s.tw, parts = s.flags, lo, hi;
+    float *dU = c->p[0], *V = (float *)c->p[1] + tid * 36 * s.tiles * (s.row + 32), *M = V + 36 * s.tiles * s.row;
+    const float *x = c->p[2], *g = c->p[3];
+    fd_share(parts * panels, 1, tid, nt, &lo, &hi);
+    for (int64_t part = lo / panels; part * panels < hi; part++) {
+        int64_t p0 = part * panels < lo ? lo - part * panels : 0, p1 = (part + 1) * panels > hi ? hi - part * panels : panels;
+        float *mine = dU + part * 36 * panels * s.C * NR;
+        for (int64_t q = 0; q < 36; q++) memset(mine + (q * panels + p0) * s.C * NR, 0, (size_t)((p1 - p0) * s.C * NR) * 4);
+        int64_t first = all * part / parts, end = all * (part + 1) / parts;
+        for (int64_t from = first; from < end; from += s.tiles) {
+            int64_t count = end - from < s.tiles ? end - from : s.tiles;
+            wino_gather(&s, V, x, from, count);
+            for (int64_t p = p0; p < p1; p++) {
+                for (int64_t t = 0; t < count; t++) {
+                    int64_t n = (from + t) / (s.th * s.tw), i0 = (from + t) / s.tw % s.th * 4, j0 = (from + t) % s.tw * 4;
+                    for (int64_t k = p * NR; k < (p + 1) * NR; k += VL) {
+                        int64_t m = s.Co - k < 0 ? 0 : s.Co - k < VL ? s.Co - k : VL; vf y[16], u[24], v[6];
+                        for (int i = 0; i < 4; i++) for (int j = 0; j < 4; j++)
+                            y[i * 4 + j] = i0 + i < s.OH && j0 + j < s.OW ? vf_loadn(g + ((n * s.OH + i0 + i) * s.OW + j0 + j) * s.Co + k, m) : vf_set1(0.f);
+                        EACH for (int j = 0; j < 4; j++) { wino_spread(y + j, 4, v); EACH for (int i = 0; i < 6; i++) u[i * 4 + j] = v[i]; }
+                        EACH for (int i = 0; i < 6; i++) {
+                            wino_spread(u + i * 4, 1, v);
+                            EACH for (int j = 0; j < 6; j++) vf_store(M + ((i * 6 + j) * s.tiles + t) * NR + k - p * NR, v[j]);
+                        }
+                    }
+                }
+                for (int64_t q = 0; q < 36; q++)
+                    for (int64_t a = 0, mr; a < s.C; a += mr) {
+                        mr = s.C - a < MR ? s.C - a : MR;
+#define TILE(r) wino_outer(r, count, V + q * s.tiles * s.row + a, s.row, M + q * s.tiles * NR, mine + ((q * panels + p) * s.C + a) * NR)
+                        BY_ROWS(mr, TILE)
+#undef TILE
+                    }
+            }
+        }
+    }
+}
+
+FD_KERNEL(winograd_weights_grad) {   /* dw[9, C, Co] | dU[parts, 36, panels, C, NR] | C, Co, parts: parts added in order */
+    float *dw = c->p[0]; const float *dU = c->p[1]; int64_t C = c->i[0], Co = c->i[1], parts = c->i[2], panels = (Co + NR - 1) / NR, lo, hi;
+    fd_share(panels * C, 8, tid, nt, &lo, &hi);
+    for (int64_t t = lo; t < hi; t++) {
+        int64_t p = t / C, a = t % C, from = p * NR, n = Co - from < NR ? Co - from : NR;
+        for (int64_t j = 0; j < n; j += VL) {
+            int64_t m = n - j < VL ? n - j : VL; vf d[36], h[18];
+            for (int q = 0; q < 36; q++) {
+                d[q] = vf_set1(0.f);
+                for (int64_t part = 0; part < parts; part++) d[q] += vf_load(dU + (((part * 36 + q) * panels + p) * C + a) * NR + j);
+            }
+            for (int k = 0; k < 3; k++) for (int q = 0; q < 6; q++) {
+                h[k * 6 + q] = vf_set1(0.f);
+                for (int i = 0; i < 6; i++) h[k * 6 + q] += WINO_G[i][k] * d[i * 6 + q];
+            }
+            for (int k = 0; k < 3; k++) for (int l = 0; l < 3; l++) {
+                vf r = vf_set1(0.f);
+                for (int i = 0; i < 6; i++) r += WINO_G[i][l] * h[k * 6 + i];
+                vf_storen(dw + ((k * 3 + l) * C + a) * Co + from + j, r, m);
+            }
+        }
+    }
+}
