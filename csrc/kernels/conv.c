@@ -67,7 +67,7 @@ FD_KERNEL(conv_pack) {   /* P[groups, panels, taps Cg, NR] | w | taps, Cg, Cog, 
 
 /* y[mr pixels, n] of one output row: pixel m starts at a + m rs */
 static inline __attribute__((always_inline))
-void conv_tile(const int mr, const conv_shape *s, const float *a, int64_t rs, const float *b, float *y, int64_t n, const float *bias) {
+void conv_tile(const int mr, const int nv, const conv_shape *s, const float *a, int64_t rs, const float *b, float *y, int64_t n, const float *bias) {
     vf s0[MR], s1[MR];
     EACH for (int m = 0; m < mr; m++) s0[m] = s1[m] = vf_set1(0.f);
     int64_t wide = s->k[2] * s->Cg / s->span;
@@ -76,11 +76,11 @@ void conv_tile(const int mr, const conv_shape *s, const float *a, int64_t rs, co
             for (int64_t kw = 0; kw < wide; kw++) {
                 const float *p = a + (kd * s->strip_h + kh * s->dil[1]) * s->strip_w + kw * s->dil[2] * s->C;
                 for (int64_t k = 0; k < s->span; k++, b += NR) {
-                    vf b0 = vf_load(b), b1 = vf_load(b + VL);
+                    vf b0 = vf_load(b), b1 = nv == 2 ? vf_load(b + VL) : b0;
                     EACH for (int m = 0; m < mr; m++) {
                         vf x = vf_set1(p[m * rs + k]);
                         s0[m] += x * b0;
-                        s1[m] += x * b1;
+                        if (nv == 2) s1[m] += x * b1;
                     }
                 }
             }
@@ -128,9 +128,12 @@ FD_KERNEL(conv) {        /* y[N, out, Co], strips[nt] | P, x[N, in, C], (bias[Co
                     int64_t w = s.out[2] * j / tiles, mr = s.out[2] * (j + 1) / tiles - w, rs = s.step[2] * s.C;
                     const float *a = own + (h - oh) * s.step[1] * s.strip_w + w * rs + g * s.Cg;
                     float *to = y + (((n * s.out[0] + od) * s.out[1] + h) * s.out[2] + w) * s.Co + g * s.Cog + from;
-#define TILE(r) conv_tile(r, &s, a, rs, P + q * K * NR, to, cols, bias ? bias + g * s.Cog + from : NULL)
-                    BY_ROWS(mr, TILE)
+                    const float *w0 = bias ? bias + g * s.Cog + from : NULL;
+#define TILE(r) conv_tile(r, 2, &s, a, rs, P + q * K * NR, to, cols, w0)
+#define HALF(r) conv_tile(r, 1, &s, a, rs, P + q * K * NR, to, cols, w0)
+                    if (cols <= VL) { BY_ROWS(mr, HALF) } else { BY_ROWS(mr, TILE) }
 #undef TILE
+#undef HALF
                 }
         }
     }
@@ -138,24 +141,25 @@ FD_KERNEL(conv) {        /* y[N, out, Co], strips[nt] | P, x[N, in, C], (bias[Co
 
 /* dW[mr rows, n] += sum over the block's pixels of x[pixel, row] g[pixel, n] */
 static inline __attribute__((always_inline))
-void conv_outer(const int mr, const conv_shape *s, const float *a, const float *g, int64_t rows, float *to, int64_t n) {
+void conv_outer(const int mr, const int nv, const conv_shape *s, const float *a, const float *g, int64_t rows, float *to, int64_t n) {
     vf s0[MR], s1[MR];
     int64_t n0 = n < VL ? n : VL, n1 = n - n0;
-    EACH for (int m = 0; m < mr; m++) { s0[m] = vf_loadn(to + m * s->Co, n0); s1[m] = vf_loadn(to + m * s->Co + VL, n1); }
+    EACH for (int m = 0; m < mr; m++) { s0[m] = vf_loadn(to + m * s->Co, n0); if (nv == 2) s1[m] = vf_loadn(to + m * s->Co + VL, n1); }
     for (int64_t r = 0; r < rows; r++) {
         const float *p = a + r * s->step[1] * s->strip_w, *q = g + r * s->out[2] * s->Co;
         for (int64_t w = 0; w < s->out[2]; w++, p += s->step[2] * s->C, q += s->Co) {
             vf b0, b1;
-            if (n == NR) { b0 = vf_load(q); b1 = vf_load(q + VL); }
+            if (nv == 1) b0 = b1 = n0 == VL ? vf_load(q) : vf_loadn(q, n0);
+            else if (n == NR) { b0 = vf_load(q); b1 = vf_load(q + VL); }
             else { b0 = vf_loadn(q, n0); b1 = vf_loadn(q + VL, n1); }
             EACH for (int m = 0; m < mr; m++) {
                 vf x = vf_set1(p[m]);
                 s0[m] += x * b0;
-                s1[m] += x * b1;
+                if (nv == 2) s1[m] += x * b1;
             }
         }
     }
-    EACH for (int m = 0; m < mr; m++) { vf_storen(to + m * s->Co, s0[m], n0); vf_storen(to + m * s->Co + VL, s1[m], n1); }
+    EACH for (int m = 0; m < mr; m++) { vf_storen(to + m * s->Co, s0[m], n0); if (nv == 2) vf_storen(to + m * s->Co + VL, s1[m], n1); }
 }
 
 FD_KERNEL(conv_weight_grad) {   /* dW[parts, K, Co], strips[nt] | x[N, in, C], g[N, out, Co] | as conv, with flags = parts | up[3] */
@@ -190,9 +194,11 @@ FD_KERNEL(conv_weight_grad) {   /* dW[parts, K, Co], strips[nt] | x[N, in, C], g
                                     const float *a = own + (kd * s.strip_h + kh * s.dil[1]) * s.strip_w + kw * s.dil[2] * s.C + grp * s.Cg;
                                     for (int64_t k = 0; k < s.span; ) {
                                         int64_t mr = s.span - k < MR ? s.span - k : MR;
-#define TILE(r) conv_outer(r, &s, a + k, g, rows, to, cols)
-                                        BY_ROWS(mr, TILE)
+#define TILE(r) conv_outer(r, 2, &s, a + k, g, rows, to, cols)
+#define HALF(r) conv_outer(r, 1, &s, a + k, g, rows, to, cols)
+                                        if (cols <= VL) { BY_ROWS(mr, HALF) } else { BY_ROWS(mr, TILE) }
 #undef TILE
+#undef HALF
                                         k += mr;
                                         to += mr * s.Co;
                                     }

@@ -74,14 +74,14 @@ static void wino_gather(const wino_shape *s, float *V, const float *x, int64_t f
     }
 }
 
-static inline __attribute__((always_inline)) void wino_tile(const int mr, int64_t K, const float *a, int64_t rs, const float *b, float *to) {
+static inline __attribute__((always_inline)) void wino_tile(const int mr, const int nv, int64_t K, const float *a, int64_t rs, const float *b, float *to) {
     vf s0[MR], s1[MR];
     EACH for (int m = 0; m < mr; m++) s0[m] = s1[m] = vf_set1(0.f);
     for (int64_t k = 0; k < K; k++, b += NR) {
-        vf b0 = vf_load(b), b1 = vf_load(b + VL);
-        EACH for (int m = 0; m < mr; m++) { vf x = vf_set1(a[m * rs + k]); s0[m] += x * b0; s1[m] += x * b1; }
+        vf b0 = vf_load(b), b1 = nv == 2 ? vf_load(b + VL) : b0;
+        EACH for (int m = 0; m < mr; m++) { vf x = vf_set1(a[m * rs + k]); s0[m] += x * b0; if (nv == 2) s1[m] += x * b1; }
     }
-    EACH for (int m = 0; m < mr; m++) { vf_store(to + m * NR, s0[m]); vf_store(to + m * NR + VL, s1[m]); }
+    EACH for (int m = 0; m < mr; m++) { vf_store(to + m * NR, s0[m]); if (nv == 2) vf_store(to + m * NR + VL, s1[m]); }
 }
 
 FD_KERNEL(winograd) {   /* y[N, OH, OW, Co], scratch[nt] | U, x[N, H, W, C], (bias[Co]) | N, C, Co, H, W, OH, OW, top, left, flags, tiles */
@@ -98,9 +98,11 @@ FD_KERNEL(winograd) {   /* y[N, OH, OW, Co], scratch[nt] | U, x[N, H, W, C], (bi
             for (int64_t q = 0; q < 36; q++)
                 for (int64_t j = 0; j < parts; j++) {
                     int64_t t = count * j / parts, mr = count * (j + 1) / parts - t;
-#define TILE(r) wino_tile(r, s.C, V + (q * s.tiles + t) * s.row, s.row, U + (q * panels + p) * s.C * NR, M + (q * s.tiles + t) * NR)
-                    BY_ROWS(mr, TILE)
+#define TILE(r) wino_tile(r, 2, s.C, V + (q * s.tiles + t) * s.row, s.row, U + (q * panels + p) * s.C * NR, M + (q * s.tiles + t) * NR)
+#define HALF(r) wino_tile(r, 1, s.C, V + (q * s.tiles + t) * s.row, s.row, U + (q * panels + p) * s.C * NR, M + (q * s.tiles + t) * NR)
+                    if (s.Co - p * NR <= VL) { BY_ROWS(mr, HALF) } else { BY_ROWS(mr, TILE) }
 #undef TILE
+#undef HALF
                 }
             for (int64_t t = 0; t < count; t++) {
                 int64_t n = (from + t) / (s.th * s.tw), i0 = (from + t) / s.tw % s.th * 4, j0 = (from + t) % s.tw * 4;
@@ -131,14 +133,14 @@ static inline __attribute__((always_inline)) void wino_spread(const vf *y, int s
     m[0] = y[0]; m[1] = a + b; m[2] = a - b; m[3] = e + f; m[4] = e - f; m[5] = y[3 * s];
 }
 
-static inline __attribute__((always_inline)) void wino_outer(const int mr, int64_t T, const float *a, int64_t rs, const float *b, float *to) {
+static inline __attribute__((always_inline)) void wino_outer(const int mr, const int nv, int64_t T, const float *a, int64_t rs, const float *b, float *to) {
     vf s0[MR], s1[MR];
-    EACH for (int m = 0; m < mr; m++) { s0[m] = vf_load(to + m * NR); s1[m] = vf_load(to + m * NR + VL); }
+    EACH for (int m = 0; m < mr; m++) { s0[m] = vf_load(to + m * NR); if (nv == 2) s1[m] = vf_load(to + m * NR + VL); }
     for (int64_t t = 0; t < T; t++, a += rs, b += NR) {
-        vf b0 = vf_load(b), b1 = vf_load(b + VL);
-        EACH for (int m = 0; m < mr; m++) { vf x = vf_set1(a[m]); s0[m] += x * b0; s1[m] += x * b1; }
+        vf b0 = vf_load(b), b1 = nv == 2 ? vf_load(b + VL) : b0;
+        EACH for (int m = 0; m < mr; m++) { vf x = vf_set1(a[m]); s0[m] += x * b0; if (nv == 2) s1[m] += x * b1; }
     }
-    EACH for (int m = 0; m < mr; m++) { vf_store(to + m * NR, s0[m]); vf_store(to + m * NR + VL, s1[m]); }
+    EACH for (int m = 0; m < mr; m++) { vf_store(to + m * NR, s0[m]); if (nv == 2) vf_store(to + m * NR + VL, s1[m]); }
 }
 
 FD_KERNEL(winograd_weight_grad) {   /* dU[parts, 36, panels, C, NR], scratch[nt] | x[N, H, W, C], g[N, OH, OW, Co] | as winograd, flags = parts */
@@ -158,7 +160,7 @@ FD_KERNEL(winograd_weight_grad) {   /* dU[parts, 36, panels, C, NR], scratch[nt]
             for (int64_t p = p0; p < p1; p++) {
                 for (int64_t t = 0; t < count; t++) {
                     int64_t n = (from + t) / (s.th * s.tw), i0 = (from + t) / s.tw % s.th * 4, j0 = (from + t) % s.tw * 4;
-                    for (int64_t k = p * NR; k < (p + 1) * NR; k += VL) {
+                    for (int64_t k = p * NR; k < (p + 1) * NR && k < s.Co; k += VL) {
                         int64_t m = s.Co - k < 0 ? 0 : s.Co - k < VL ? s.Co - k : VL; vf y[16], u[24], v[6];
                         for (int i = 0; i < 4; i++) for (int j = 0; j < 4; j++)
                             y[i * 4 + j] = i0 + i < s.OH && j0 + j < s.OW ? vf_loadn(g + ((n * s.OH + i0 + i) * s.OW + j0 + j) * s.Co + k, m) : vf_set1(0.f);
@@ -172,9 +174,11 @@ FD_KERNEL(winograd_weight_grad) {   /* dU[parts, 36, panels, C, NR], scratch[nt]
                 for (int64_t q = 0; q < 36; q++)
                     for (int64_t a = 0, mr; a < s.C; a += mr) {
                         mr = s.C - a < MR ? s.C - a : MR;
-#define TILE(r) wino_outer(r, count, V + q * s.tiles * s.row + a, s.row, M + q * s.tiles * NR, mine + ((q * panels + p) * s.C + a) * NR)
-                        BY_ROWS(mr, TILE)
+#define TILE(r) wino_outer(r, 2, count, V + q * s.tiles * s.row + a, s.row, M + q * s.tiles * NR, mine + ((q * panels + p) * s.C + a) * NR)
+#define HALF(r) wino_outer(r, 1, count, V + q * s.tiles * s.row + a, s.row, M + q * s.tiles * NR, mine + ((q * panels + p) * s.C + a) * NR)
+                        if (s.Co - p * NR <= VL) { BY_ROWS(mr, HALF) } else { BY_ROWS(mr, TILE) }
 #undef TILE
+#undef HALF
                     }
             }
         }
