@@ -49,6 +49,11 @@ SIZES = {
     "add": [([(n,), (n,)], {}) for n in (SMALL, LARGE)] + [([(4096, 512), (512,)], {})],
     "scale_add": [([(n,), (n,)], dict(a=0.3)) for n in (SMALL, LARGE)],
     "dropout": [([(n,), key], dict(rate=0.5)) for n in (SMALL, LARGE)],
+    "sum_squares": [([(64, 64)], {}), ([(4096, 4096)], {})],
+    "copy": [([(n,)], {}) for n in (SMALL, LARGE)],
+    "take": [([(12800, 784), labels(128, 12800)], dict(axis=0)), ([(10000, 64), labels((128, 500), 10000)], dict(axis=0))],
+    "take_grad": [([(128, 500, 64), labels((128, 500), 10000)], dict(shape=(10000, 64), axis=0))],
+    **{f"random_{_kind}": [([key], dict(shape=(n,))) for n in (SMALL, LARGE)] for _kind in ("bits", "uniform", "normal", "truncated_normal")},
     "argmax": [([s], dict(axis=-1)) for s in LOSS],
     "sum_to": [([(128, 512)], dict(shape=(512,))), ([(16384, 1024)], dict(shape=(1024,)))],
     "sparse_softmax_xent": [([s, labels(*s)], {}) for s in LOSS],
@@ -88,7 +93,8 @@ def cases(p, rng):
     if given is None and p.samples and "x" in p.domain and "y" in p.domain or p.name.endswith("_grad") and given is None and p.samples:
         given = [([(n,), (n,)], p.samples[0][1]) for n in (SMALL, LARGE)] if len(p.samples[0][0]) == 2 and not p.samples[0][1] else None
     if given is None:
-        yield p.sample(rng, 512)
+        if p.samples or p.dims:                        # otherwise: no way to draw an input
+            yield p.sample(rng, 512)
         return
     for specs, attrs in given:
         yield [np.asarray(draw(k, s)) for k, s in enumerate(specs)], attrs
@@ -115,7 +121,7 @@ def prepare(p, arrays, attrs):
     if p.name.startswith("conv"):                      # direct flops, whatever the kernel does
         flops = 2 * {"conv": outs, "conv_input_grad": ins, "conv_weight_grad": ins[1:]}[p.name][0].size * \
             (math.prod(attrs["kernel"]) * ins[0].shape[-1] // attrs["groups"] if p.name == "conv_weight_grad" else math.prod(ins[1].shape[:-1]))
-    held = sum(x._a.nbytes for x in ins) + sum(x._a.nbytes for x in outs if p.updates is None)
+    held = sum(x._a.nbytes for x in (ins[1:] + outs if p.name == "take" else ins)) + sum(x._a.nbytes for x in outs if p.updates is None)
     moved = held + sum(x._a.nbytes for x in outs if p.updates is not None and p.name != "assign")   # updates read what they write
     return rows, (moved, held), flops, (ins, outs, scratch)
 

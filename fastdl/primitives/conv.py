@@ -1,6 +1,7 @@
 """Convolution over one to three spatial axes, channels last; weights are [*kernel, channels / groups, filters]."""
 import itertools
 import math
+from builtins import sum as builtins_sum
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from ..core import native
 from ..core.primitive import Scratch, primitive
 from .elementwise import relu_grad, sigmoid_grad, tanh_grad
 from .linalg import ACTS
+from .movement import copied, filled, steps_of
 from .reduce import sum
 
 WIDEST = 32                                    # columns of the widest micro-kernel
@@ -81,6 +83,40 @@ def packed(w, taps, Cg, Cog, groups, back):
     return to, ("conv_pack", [to], [w], [taps, Cg, Cog, groups, back])
 
 
+def phases(dx, g, w, strides, pads, groups):
+    """The input gradient of a strided convolution, without multiplying by the zeros between the strides: every residue of
+    the position has taps of its own, which make a small convolution of stride 1."""
+    kernel, C, Co, threads = w.shape[:-2], g.shape[-1], dx.shape[-1], native.get_threads()
+    depthwise = groups == C == Co
+    axes = []                                   # per axis: (first output, outputs, first tap, taps, padding)
+    for n, k, s, (p, _) in zip(dx.shape[1:-1], kernel, strides, pads):
+        each = []
+        for a in range(s):
+            first, taps = (a - p) % s, len(range(a, k, s))
+            if taps and first < n:
+                each.append((first, len(range(first, n, s)), a, taps, taps - 1 - (first + p - a) // s))
+        axes.append((n, s, k, each))
+    if any(builtins_sum(t[1] for t in each) < n for n, _, _, each in axes):
+        yield filled(dx, 0.0)
+    wide = steps_of(dx.shape)
+    for part in itertools.product(*[each for _, _, _, each in axes]):
+        own_w, counts = Scratch(math.prod(t[3] for t in part) * w.shape[-2] * w.shape[-1]), [t[3] for t in part]
+        sw, tail = steps_of(w.shape), (w.shape[-2], w.shape[-1])
+        yield copied(own_w, w, (*counts, *tail), steps_of((*counts, *tail)), [*[st * v for st, v in zip(sw, strides)], *sw[-2:]],
+                     x0=builtins_sum(t[2] * st for t, st in zip(part, sw)))
+        outs, one = [t[1] for t in part], (1,) * len(part)
+        ints, up, strip = geometry(C, Co, g.shape[1:-1], outs, counts, one, [(t[4], 0) for t in part], one, groups, 8 * depthwise, g.shape[0])
+        y, own = Scratch(g.shape[0] * math.prod(outs) * Co), Scratch(threads * strip)
+        if depthwise:
+            yield "depthwise", [y, own], [own_w, g], ints, up
+        else:
+            to, row = packed(own_w, math.prod(counts), C // groups, Co // groups, groups, 1)
+            yield row
+            yield "conv", [y, own], [to, g], ints, up
+        yield copied(dx, y, (g.shape[0], *outs, Co), [wide[0], *[st * v for st, v in zip(wide[1:-1], strides)], 1], steps_of((g.shape[0], *outs, Co)),
+                     y0=builtins_sum(t[0] * st for t, st in zip(part, wide[1:-1])))
+
+
 def supports(ins, attrs):
     return all(t.dtype == "float32" for t in ins)
 
@@ -96,7 +132,8 @@ CASES = [case((2, 7, 6, 3), (3, 3), 5), case((1, 9, 14, 17), (3, 2), 33, pads=((
          case((3, 11, 2), (4,), 6, pads=(((3, 0)),)), case((2, 9, 9, 6), (3, 3), 8, dilation=2, pads=2, groups=2), case((2, 3, 4, 5, 3), (2, 3, 2), 4, pads=1),
          case((2, 6, 7, 20), (3, 3), 20, groups=20, pads=1), case((1, 7, 7, 3), (2, 2), 6, groups=3, strides=(2, 1)), case((2, 26, 13, 8), (5, 5), 70, strides=(1, 2), pads=2),
          case((1, 5, 5, 4), (1, 1), 40), case((2, 9, 11, 16), (3, 3), 17, pads=1), case((3, 6, 8, 33), (3, 3), 40, pads=((0, 1), (2, 0))),
-         case((5, 8, 8, 20), (3, 3), 64), case((2, 6, 6, 33), (3, 3), 33, groups=33, strides=2, pads=((1, 1), (0, 1))), case((1, 12, 5), (3,), 7, dilation=2, strides=1)]
+         case((5, 8, 8, 20), (3, 3), 64), case((2, 6, 6, 33), (3, 3), 33, groups=33, strides=2, pads=((1, 1), (0, 1))), case((1, 12, 5), (3,), 7, dilation=2, strides=1),
+         case((2, 7, 8, 5), (1, 1), 6, strides=2), case((2, 9, 7, 3), (2, 3), 4, strides=3, pads=((1, 0), (1, 1))), case((1, 9, 9, 4), (3, 3), 6, strides=2, dilation=2)]
 
 
 @primitive
@@ -181,6 +218,9 @@ class conv_input_grad:
         kernel, C, Co, one = w.shape[:-2], g.shape[-1], shape[-1], (1,) * len(strides)
         back = [(d * (k - 1) - p[0], 0) for d, k, p in zip(dilation, kernel, pads)]
         depthwise = groups == C == Co
+        if any(s > 1 for s in strides) and all(d == 1 for d in dilation):
+            yield from phases(dx, g, w, strides, pads, groups)
+            return
         ints, up, strip = geometry(C, Co, g.shape[1:-1], shape[1:-1], kernel, one, back, dilation, groups, 8 * depthwise, g.shape[0], strides)
         own = Scratch(native.get_threads() * strip)
         if depthwise:
