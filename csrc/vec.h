@@ -74,7 +74,15 @@ static inline vf vf_toint(vf a, vi *k) {              /* nearest integer of |a| 
     *k = (vi)r - (vi)magic;
     return r - magic;
 }
+#if VB == 64 && defined(__AVX512F__)
+static inline vf vf_sqrt(vf a) { return (vf)_mm512_sqrt_ps((__m512)a); }
+#elif VB == 32 && defined(__AVX2__)
+static inline vf vf_sqrt(vf a) { return (vf)_mm256_sqrt_ps((__m256)a); }
+#elif VB == 16 && defined(__SSE2__)
+static inline vf vf_sqrt(vf a) { return (vf)_mm_sqrt_ps((__m128)a); }
+#else
 static inline vf vf_sqrt(vf a) { for (int k = 0; k < VL; k++) a[k] = sqrtf(a[k]); return a; }
+#endif
 
 /* exp: x = k ln2 + r (Cody-Waite), degree-6 polynomial, two-step scaling so that subnormals come out right */
 static inline vf vf_exp(vf x) {
@@ -193,10 +201,8 @@ static inline vf vf_erfinv(vf x) {
     }
     return p * x;
 }
-static inline float vf_sum(vf a) {
-    float s = 0;
-    for (int w = VL / 2; w; w /= 2) for (int k = 0; k < w; k++) a[k] += a[k + w];
-    s = a[0];
-    return s;
-}
+/* Over the lanes by halves: the same tree on every run. */
+#define VF_HALVES(a, join) { _Pragma("GCC unroll 8") for (int w = VL / 2; w; w /= 2) { vf b_ = __builtin_shuffle(a, vi_iota() ^ w); a = join; } }
+static inline float vf_sum(vf a) { VF_HALVES(a, a + b_) return a[0]; }
+static inline float vf_top(vf a) { VF_HALVES(a, vf_max(a, b_)) return a[0]; }
 #endif
