@@ -215,7 +215,7 @@ def main():
                     rate, roof, unit = moved / best / 1e9, copy_speed(held, args.seconds), "GB/s"
                 shapes = " ".join("x".join(map(str, a.shape)) or "1" for a in arrays)
                 extra = "".join(f" {k}={v}".replace(", ", ",") for k, v in attrs.items()
-                                if k not in ("pads", "dilation", "groups", "shape", "kernel"))
+                                if k not in ("pads", "dilation", "groups", "kernel") and (k != "shape" or name.startswith("random")))
                 rows[f"{name} {shapes}{extra}"] = dict(best_us=1e6 * best, median_us=1e6 * median, rate=rate, unit=unit, roof=roof, share=rate / roof, threads=max(c[4] for c in calls))
         best = max([peak] + [row["rate"] for row in rows.values() if row["unit"] == "GFLOP/s" and not args.peak])
         for row in rows.values():                      # a rate that was reached is a better roof than one measured in worse seconds

@@ -12,6 +12,7 @@
 #include "kernels/loss.c"
 #include "kernels/random.c"
 #include "kernels/update.c"
+#include "kernels/norm.c"
 
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)

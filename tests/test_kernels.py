@@ -1,15 +1,17 @@
 """Kernels at SIMD edge sizes: nothing is written outside the outputs, nothing outside the inputs matters; updates."""
 import importlib
+import pkgutil
 
 import numpy as np
 import pytest
 
+from fastdl import primitives
 from fastdl.core import modes, native, primitive
 from fastdl.core.primitive import Scratch
 from fastdl.core.tensor import Tensor, Variable
 
-for _name in ("elementwise", "reduce", "movement", "linalg", "conv", "pool", "loss", "random", "update"):
-    importlib.import_module("fastdl.primitives." + _name)
+for _module in pkgutil.iter_modules(primitives.__path__):
+    importlib.import_module("fastdl.primitives." + _module.name)
 WITH_KERNEL = [n for n, p in primitive.REGISTRY.items() if p.calls is not None and p.updates is None and p.alias is None]
 UPDATES = {"assign": ("v x", {}), "assign_add": ("v x", {}), "assign_sub": ("v x", {}), "sgd_update": ("w g lr", {}),
            "momentum_update": ("w m g lr", dict(momentum=0.9, nesterov=True)), "rmsprop_update": ("w v g lr", dict(rho=0.9, epsilon=1e-7)),

@@ -1,15 +1,17 @@
 """Walks the registry: values on every ISA level and thread count, gradients in float64 against central differences."""
 import importlib
+import pkgutil
 
 import numpy as np
 import pytest
 
+from fastdl import primitives
 from fastdl.core import modes, native, primitive
 from fastdl.core.tape import GradientTape
 from fastdl.core.tensor import Tensor
 
-for _name in ("elementwise", "reduce", "movement", "linalg", "conv", "pool", "loss", "random", "update", "more", "host"):
-    importlib.import_module("fastdl.primitives." + _name)
+for _module in pkgutil.iter_modules(primitives.__path__):
+    importlib.import_module("fastdl.primitives." + _module.name)
 CASES = [(name, seed) for name, p in primitive.REGISTRY.items() if p.updates is None for seed in range(max(8, len(p.samples or ())))]
 EPS = np.finfo("float32").eps
 

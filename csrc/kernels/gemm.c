@@ -1,41 +1,232 @@
-/* C = act(op(A) op(B) + bias), batched. Threads share output tiles, never K: the bits do not depend on them. */
-enum { GEMM_ROWS = 96 };
+/* C = act(op(A) op(B) + bias), batched. Threads share rows or columns of C, never K, and K is cut in blocks that depend
+   on the shapes only: the bits do not depend on the threads. Paths: a vector times a matrix (`gemm_row`, `gemm_dots`),
+   and tiles of registers over packed panels of B (`gemm_part`). The primitive swaps A and B where C^T is the easier product. */
 
-static void pack_panel(float *to, const float *B, int64_t K, int64_t N, int tb, int64_t from, int64_t n) {
-    if (!tb)
-        for (int64_t k = 0; k < K; k++, to += NR) {
-            const float *p = B + k * N + from;
-            if (n == NR) { vf_store(to, vf_load(p)); vf_store(to + VL, vf_load(p + VL)); }
-            else for (int j = 0; j < NR; j++) to[j] = j < n ? p[j] : 0.f;
-        }
-    else
-        for (int64_t k0 = 0; k0 < K; k0 += 16)
-            for (int j = 0; j < NR; j++) {
-                const float *p = B + (from + j) * K;
-                for (int64_t k = k0; k < k0 + 16 && k < K; k++) to[k * NR + j] = j < n ? p[k] : 0.f;
-            }
+/* ---- tiles: one function for every height, so that the sums stay in registers at the edges too */
+typedef void (*gemm_tile_fn)(int64_t K, const float *a, int64_t rs, int64_t cs, const float *b, int64_t ldb, float *to,
+                             float *c, int64_t ldc, int add, const float *ask, int64_t asks);
+#define TILE(mr, nv, pack, name) \
+    static void name(int64_t K, const float *a, int64_t rs, int64_t cs, const float *b, int64_t ldb, float *to, \
+                     float *c, int64_t ldc, int add, const float *ask, int64_t asks) { \
+        gemm_tile(mr <= (nv == 1 ? MR1 : MR) ? mr : 1, nv, pack, K, a, rs, cs, b, pack ? ldb : nv * VL, to, c, ldc, add, \
+                  ask, asks); }
+#define TILES(mr) TILE(mr, 1, 0, tile1_##mr) TILE(mr, 2, 0, tile2_##mr) TILE(mr, 2, 1, tile2p_##mr)
+TILES(1) TILES(2) TILES(3) TILES(4) TILES(5) TILES(6) TILES(7) TILES(8) TILES(9) TILES(10) TILES(11) TILES(12)
+#define ROW(name) {NULL, name##_1, name##_2, name##_3, name##_4, name##_5, name##_6, name##_7, name##_8, name##_9, \
+                   name##_10, name##_11, name##_12}
+static const gemm_tile_fn gemm_tiles[3][MR_MAX + 1] = {ROW(tile1), ROW(tile2), ROW(tile2p)};
+#undef TILE
+#undef TILES
+#undef ROW
+
+static inline vf gemm_act(vf y, int act) {
+    if (act == 1) return vf_sel((vi)(y < 0.f), (vf){0}, y);
+    if (act == 2) return vf_sigmoid(y);
+    if (act == 3) return vf_tanh(y);
+    return y;
 }
 
-FD_KERNEL(gemm) {   /* C[batch, M, N], scratch[nt, K, NR] | A, B, (bias[N]) | M, N, K, ta, tb, batch, sA, sB, sC, flags */
-    float *C = c->p[0], *pack = (float *)c->p[1];
-    const float *A = c->p[2], *B = c->p[3], *bias = (c->i[9] & 1) ? c->p[4] : NULL;
-    int64_t M = c->i[0], N = c->i[1], K = c->i[2], batch = c->i[5], lo, hi;
-    int ta = (int)c->i[3], tb = (int)c->i[4], act = (int)(c->i[9] >> 1);
-    int64_t panels = (N + NR - 1) / NR, blocks = (M + GEMM_ROWS - 1) / GEMM_ROWS;
-    int64_t rs = ta ? 1 : K, cs = ta ? M : 1, packed = -1;
-    float *panel = pack + (int64_t)tid * K * NR;
-    fd_share(batch * panels * blocks, 1, tid, nt, &lo, &hi);
-    for (int64_t t = lo; t < hi; t++) {
-        int64_t which = t / blocks, q = which / panels, from = which % panels * NR, m = t % blocks * GEMM_ROWS;
-        int64_t end = m + GEMM_ROWS < M ? m + GEMM_ROWS : M, n = N - from < NR ? N - from : NR;
-        if (packed != which) { pack_panel(panel, B + q * c->i[7], K, N, tb, from, n); packed = which; }
-        const float *w = bias ? bias + from : NULL;
-        for (; m < end; m += MR) {
-            const float *a = A + q * c->i[6] + m * rs;
-            float *y = C + q * c->i[8] + m * N + from;
-            int64_t left = end - m;
-            if (left >= MR) gemm_tile(MR, K, a, rs, cs, panel, y, N, n, w, act);
-            else for (int64_t r = 0; r < left; r++) gemm_tile(1, K, a + r * rs, rs, cs, panel, y + r * N, N, n, w, act);
+/* c = act(c + bias) over rows of nv whole vectors, still warm */
+static __attribute__((noinline))
+void gemm_finish(float *c, int64_t ldc, int rows, int nv, int64_t n, const float *bias, int act) {
+    for (int v = 0; v < nv; v++) {
+        int64_t left = n - v * VL;
+        vf w = bias ? left >= VL ? vf_load(bias + v * VL) : vf_loadn(bias + v * VL, left) : (vf){0};
+        for (int m = 0; m < rows; m++) {
+            float *p = c + m * ldc + v * VL;
+            vf_store(p, gemm_act(vf_load(p) + w, act));
         }
+    }
+}
+
+/* ---- packing */
+enum { GEMM_PAD = 16 };
+
+/* to[k][w] = B[k][n] or, transposed, B[n][k]. Lanes from n on are never stored: they hold whatever follows in B. */
+static void gemm_pack(float *to, const float *B, int64_t ldb, int tb, int64_t K, int64_t n, int w, const float *end) {
+    if (!tb) {
+        for (int64_t k = 0; k < K; k++, to += w, B += ldb) {
+            if (B + w <= end) for (int v = 0; v < w; v += VL) vf_store(to + v, vf_load(B + v));
+            else for (int j = 0; j < n; j++) to[j] = B[j];
+        }
+        return;
+    }
+    for (int v = 0; v < w; v += VL) {
+        const float *row[VL];
+        for (int j = 0; j < VL; j++) row[j] = B + (v + j < n ? v + j : n - 1) * ldb;
+        int64_t k = 0;
+        for (; k + VL <= K; k += VL) {
+            vf r[VL];
+            EACH for (int j = 0; j < VL; j++) r[j] = vf_load(row[j] + k);
+            vf_transpose(r);
+            EACH for (int j = 0; j < VL; j++) vf_store(to + (k + j) * w + v, r[j]);
+        }
+        for (; k < K; k++) for (int j = 0; j < VL; j++) to[k * w + v + j] = row[j][k];
+    }
+}
+
+/* mr rows of A as the tile reads them fastest: rows apart by a distance that is no power of two, or k-major */
+static void gemm_copy_a(float *to, const float *A, int64_t lda, int ta, int mr, int64_t K, int64_t stride) {
+    if (ta) {
+        for (int64_t k = 0; k < K; k++, to += MR, A += lda)
+            if (mr == MR) memcpy(to, A, MR * 4);
+            else for (int m = 0; m < mr; m++) to[m] = A[m];
+    } else {
+        for (int m = 0; m < mr; m++, to += stride, A += lda) {
+            int64_t k = 0;
+            for (; k + VL <= K; k += VL) vf_store(to + k, vf_load(A + k));
+            for (; k < K; k++) to[k] = A[k];
+        }
+    }
+}
+
+typedef struct gemm_job {
+    const float *A, *B, *bias;
+    float *C, *scratch;
+    int64_t M, N, K, room;               /* room: floats of scratch for this thread */
+    int ta, tb, act, swapped, rows;      /* swapped: C is stored transposed; rows: of a tile */
+} gemm_job;
+
+/* Write a tile of mr x n that is no whole number of vectors wide, or lies transposed in C: by way of a buffer. */
+static void gemm_edge(const gemm_job *j, float *tile, int mr, int64_t n, int nv, int64_t m, int64_t from, int add, int last) {
+    int64_t sm = j->swapped ? 1 : j->N, sn = j->swapped ? j->M : 1;
+    float *c = j->C + m * sm + from * sn;
+    if (add) for (int i = 0; i < mr; i++) for (int l = 0; l < n; l++) tile[i * NR + l] += c[i * sm + l * sn];
+    if (last) gemm_finish(tile, NR, mr, nv, n, j->bias ? j->bias + from : NULL, j->act);
+    if (j->swapped) for (int l = 0; l < n; l++) for (int i = 0; i < mr; i++) c[i + l * sn] = tile[i * NR + l];
+    else for (int i = 0; i < mr; i++) for (int l = 0; l < n; l++) c[i * sm + l] = tile[i * NR + l];
+}
+
+/* Tiles [t0, t1) x panels [p0, p1) of one product: for every block of K and of panels, every row of tiles. A block of
+   panels stays in L2; the rows of A, where more than one panel needs them, are copied to L1. */
+static void gemm_part(const gemm_job *j, int64_t t0, int64_t t1, int64_t p0, int64_t p1) {
+    int64_t M = j->M, N = j->N, K = j->K, lda = j->ta ? M : K, ldb = j->tb ? K : N;
+    int copy = N > NR || (!j->ta && K % 1024 == 0);     /* rows apart by 4096 bytes would fight for one cache set */
+    int64_t most = copy ? 320 : j->ta ? 128 : 2048, blocks = (K + most - 1) / most, kc = (K + blocks - 1) / blocks;
+    int64_t stride = kc + GEMM_PAD;
+    float *acopy = j->scratch, *panels = acopy + MR_MAX * stride;
+    int64_t most_panels = (j->room - MR_MAX * stride) / (kc * NR);
+    int in_place = !j->tb && (N == VL || N == NR);      /* B is a panel already */
+    float tile[MR_MAX * NR] __attribute__((aligned(64)));
+    for (int64_t k0 = 0; k0 < K; k0 += kc) {
+        int64_t k = K - k0 < kc ? K - k0 : kc;
+        int last = k0 + k == K && (j->bias || j->act);
+        for (int64_t q0 = p0; q0 < p1; q0 += most_panels) {
+            int64_t q1 = q0 + most_panels < p1 ? q0 + most_panels : p1;
+            for (int64_t t = t0; t < t1; t++) {
+                int64_t m = t * j->rows, rs = j->ta ? 1 : lda, cs = j->ta ? lda : 1;
+                int mr = (int)(M - m < j->rows ? M - m : j->rows);
+                const float *a = j->A + m * rs + k0 * cs, *next = a + (t + 1 < t1 ? j->rows * rs : 0);
+                if (copy) {
+                    gemm_copy_a(acopy, a, lda, j->ta, mr, k, stride);
+                    a = acopy;
+                    rs = j->ta ? 1 : stride;
+                    cs = j->ta ? MR : 1;
+                }
+                for (int64_t q = q0; q < q1; q++) {
+                    int64_t from = q * NR, n = N - from < NR ? N - from : NR;
+                    int nv = n > VL ? 2 : 1, pack = 0;
+                    int64_t step = nv * VL;
+                    float *panel = panels + (q - q0) * kc * NR;
+                    const float *source = j->B + (j->tb ? from * K + k0 : k0 * N + from), *b = panel;
+                    if (in_place) b = source;
+                    else if (t == t0 && !j->tb && n == NR) { pack = 1; b = source; step = ldb; }
+                    else if (t == t0) gemm_pack(panel, source, ldb, j->tb, k, n, nv * VL, j->B + K * N);
+                    /* what to ask for: while copies are in use, row by row the next tile; else the columns ahead */
+                    const float *ask = !copy ? a + (j->ta ? 64 : 0) :
+                                       next + (j->ta ? (q - q0) % 2 * 8 : q - q0 < mr ? (q - q0) * lda : 0);
+                    int64_t asks = j->ta ? lda : copy;
+                    if (n < nv * VL || j->swapped) {
+                        gemm_tiles[nv - 1 + pack][mr](k, a, rs, cs, b, step, panel, tile, NR, 0, ask, asks);
+                        gemm_edge(j, tile, mr, n, nv, m, from, k0 > 0, last);
+                    } else {
+                        float *c = j->C + m * N + from;
+                        gemm_tiles[nv - 1 + pack][mr](k, a, rs, cs, b, step, panel, c, N, k0 > 0, ask, asks);
+                        if (last) gemm_finish(c, N, mr, nv, n, j->bias ? j->bias + from : NULL, j->act);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/* ---- a vector times a matrix: y[lo:hi] */
+static void gemm_row(float *y, const float *x, const float *B, int64_t N, int64_t K, int64_t lo, int64_t hi) {
+    int64_t whole = lo + (hi - lo) / VL * VL;
+    for (int64_t k = 0; k < K; k += 8) {                /* eight whole rows of B at a time: read in order, y stays in L1 */
+        vf f[8];
+        int rows = (int)(K - k < 8 ? K - k : 8);
+        for (int r = 0; r < 8; r++) f[r] = vf_set1(x[k + (r < rows ? r : 0)]);
+        for (int64_t n = lo; n < whole; n += VL) {
+            const float *b = B + k * N + n;
+            vf s = k ? vf_load(y + n) : (vf){0};
+            if (rows == 8) EACH for (int r = 0; r < 8; r++) s += vf_load(b + r * N) * f[r];
+            else for (int r = 0; r < rows; r++) s += vf_load(b + r * N) * f[r];
+            vf_store(y + n, s);
+        }
+    }
+    if (whole == hi) return;
+    vf s = {0};                                         /* the last columns: other lanes hold what follows in B */
+    for (int64_t k = 0; k < K; k++) {
+        const float *b = B + k * N + whole;
+        s += (b + VL <= B + K * N ? vf_load(b) : vf_loadn(b, hi - whole)) * x[k];
+    }
+    vf_storen(y + whole, s, hi - whole);
+}
+
+static void gemm_dots(float *y, const float *x, const float *B, int64_t K, int64_t lo, int64_t hi) {
+    for (int64_t n = lo; n < hi; n += VL) {             /* VL rows of B at a time; their sums meet in a transposition */
+        const float *row[VL];
+        vf s[VL];
+        int64_t left = hi - n < VL ? hi - n : VL, k = 0;
+        EACH for (int j = 0; j < VL; j++) { row[j] = B + (n + (j < left ? j : left - 1)) * K; s[j] = (vf){0}; }
+        for (; k + VL <= K; k += VL) {
+            vf f = vf_load(x + k);
+            EACH for (int j = 0; j < VL; j++) s[j] += vf_load(row[j] + k) * f;
+        }
+        vf_transpose(s);
+        EACH for (int j = 1; j < VL; j++) s[0] += s[j];
+        for (; k < K; k++) for (int j = 0; j < VL; j++) s[0][j] += x[k] * row[j][k];
+        if (left == VL) vf_store(y + n, s[0]);
+        else vf_storen(y + n, s[0], left);
+    }
+}
+
+static void gemm_vector(const gemm_job *j, int64_t lo, int64_t hi) {
+    if (j->tb) gemm_dots(j->C, j->A, j->B, j->K, lo, hi);
+    else gemm_row(j->C, j->A, j->B, j->N, j->K, lo, hi);
+    if (j->bias || j->act)
+        for (int64_t n = lo; n < hi; n += VL) {
+            int64_t left = hi - n < VL ? hi - n : VL;
+            vf w = !j->bias ? (vf){0} : j->swapped ? vf_set1(*j->bias)      /* one column: one bias */
+                 : left == VL ? vf_load(j->bias + n) : vf_loadn(j->bias + n, left);
+            if (left == VL) vf_store(j->C + n, gemm_act(vf_load(j->C + n) + w, j->act));
+            else vf_storen(j->C + n, gemm_act(vf_loadn(j->C + n, left) + w, j->act), left);
+        }
+}
+
+FD_KERNEL(gemm) {   /* C[batch, M, N], scratch[nt, room] | A, B, (bias[N]) | M, N, K, ta, tb, batch, sA, sB, sC, flags, room */
+    int64_t batch = c->i[5], lo, hi;
+    gemm_job j = {.M = c->i[0], .N = c->i[1], .K = c->i[2], .ta = (int)c->i[3], .tb = (int)c->i[4], .room = c->i[10],
+                  .bias = c->i[9] & 1 ? c->p[4] : NULL, .swapped = (int)(c->i[9] >> 1 & 1), .act = (int)(c->i[9] >> 2),
+                  .scratch = (float *)c->p[1] + tid * c->i[10]};
+    int most = j.N <= VL ? MR1 : MR;
+    int64_t tiles = (j.M + most - 1) / most, panels = (j.N + NR - 1) / NR;
+    /* Rows of C are shared, so that no two cores write (or prefetch) side by side; with few rows packing B twice costs more. */
+    int vector = j.M == 1, by_panels = panels >= nt && j.M < 48 * nt && panels > 1;
+    if (!by_panels) tiles = (tiles + nt - 1) / nt * nt;
+    j.rows = (int)((j.M + tiles - 1) / tiles);          /* even heights: a thin tile would wait for its own sums */
+    tiles = (j.M + j.rows - 1) / j.rows;
+    int64_t units = vector ? (j.N + 4 * VL - 1) / (4 * VL) : by_panels ? panels : tiles;
+    fd_share(batch * units, 1, tid, nt, &lo, &hi);
+    for (int64_t u = lo; u < hi;) {
+        int64_t q = u / units, from = u % units, to = hi - q * units < units ? hi - q * units : units;
+        j.A = (const float *)c->p[2] + q * c->i[6];
+        j.B = (const float *)c->p[3] + q * c->i[7];
+        j.C = (float *)c->p[0] + q * c->i[8];
+        if (vector) gemm_vector(&j, from * 4 * VL, to * 4 * VL < j.N ? to * 4 * VL : j.N);
+        else if (by_panels) gemm_part(&j, 0, tiles, from, to);
+        else gemm_part(&j, from, to, 0, panels);
+        u += to - from;
     }
 }

@@ -293,6 +293,8 @@ class Layer(symbolic.Operation):
         if initializer is None:
             initializer = "glorot_uniform" if dtype.startswith("float") else "zeros"
         initializer = initializers.get(initializer)
+        for budget in _stack("budgets"):               # a file is being read: it must be able to fill what it asks for
+            budget.take(shape, dtype)
         with _outside_trace():
             v = Variable(initializer, shape=shape, dtype=dtype, trainable=trainable, name=name or "variable")
         scopes = list(_stack("scopes"))

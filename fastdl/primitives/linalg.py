@@ -10,12 +10,20 @@ from .movement import broadcast_to, reshape, transpose
 from .reduce import sum, sum_to
 
 ACTS = {None: 0, "relu": 1, "sigmoid": 2, "tanh": 3}
-WIDEST = 32                                   # columns of the widest micro-kernel
+WIDEST, TALLEST = 32, 12                      # columns and rows of the largest micro-kernel
+BLOCK = 1 << 17                               # floats of packed columns that a thread keeps at hand (half of an L2)
 
 
 def gemm(y, x, w, m, n, k, ta=0, tb=0, batch=1, strides=(0, 0, 0), bias=None, act=None):
+    """One row; a product with one column, or with few and long ones, is computed as its own transpose."""
+    swapped = n == 1 or (ta and n <= 12 and bias is None)
+    if swapped:
+        x, w, m, n, ta, tb, strides = w, x, n, m, not tb, not ta, (strides[1], strides[0], strides[2])
+    depth = min(k, 2048)
+    room = 0 if m == 1 else TALLEST * (depth + 16) + max(depth * WIDEST, min(k * (n + WIDEST), BLOCK))
     ins = [x, w] + ([bias] if bias is not None else [])
-    yield "gemm", [y, Scratch(native.get_threads() * k * WIDEST)], ins, [m, n, k, ta, tb, batch, *strides, (bias is not None) + 2 * ACTS[act]]
+    flags = (bias is not None) + 2 * swapped + 4 * ACTS[act]
+    yield "gemm", [y, Scratch(native.get_threads() * room)], ins, [m, n, k, int(ta), int(tb), batch, *strides, flags, room]
 
 
 def sizes(x, y, ta, tb):
@@ -27,8 +35,13 @@ def sizes(x, y, ta, tb):
 @primitive
 class matmul:
     """z = x @ y; ta, tb transpose the last two axes first; leading axes broadcast"""
-    samples = [([(7, 17), (17, 33)], {}), ([(17, 7), (17, 9)], dict(ta=True)), ([(5, 19), (65, 19)], dict(tb=True)),
-               ([(3, 4, 5), (3, 5, 6)], {}), ([(2, 3, 4, 5), (5, 6)], {}), ([(1, 70), (70, 40)], {}), ([(100, 3), (3, 1)], {})]
+    samples = ([([(7, 17), (17, 33)], {}), ([(3, 4, 5), (3, 5, 6)], {}), ([(2, 3, 4, 5), (5, 6)], {}), ([(9, 1), (1, 20)], {}),
+                ([(1, 70), (70, 40)], {}), ([(1, 33), (90, 33)], dict(tb=True)), ([(100, 37), (37, 1)], {}), ([(37, 50), (37, 1)], dict(ta=True)),
+                ([(50, 700), (700, 100)], {}), ([(26, 1024), (1024, 31)], {}), ([(14, 4500), (4500, 10)], {}), ([(25, 300), (300, 16)], {}),
+                ([(3, 13, 20), (3, 20, 64)], {}), ([(3, 13, 70), (3, 31, 70)], dict(tb=True)), ([(2, 5, 9, 8), (2, 5, 9, 1)], dict(ta=True))]
+               + [([(k, m), (k, n)], dict(ta=True)) for m, n, k in ((17, 9, 17), (97, 10, 330), (60, 16, 300), (40, 70, 33), (5, 25, 129))]
+               + [([(m, k), (n, k)], dict(tb=True)) for m, n, k in ((5, 65, 19), (30, 80, 340), (24, 16, 1), (70, 10, 40))]
+               + [([(45, 18), (n, 45)], dict(ta=True, tb=True)) for n in (1, 7, 34)])
 
     def shape(x, y, *, ta=False, tb=False):
         if x.ndim < 2 or y.ndim < 2:
@@ -79,7 +92,8 @@ class matmul:
 class dense:
     """y = act(x @ w + b)"""
     dims = "x: * k, w: k n, b: n -> y: * n"
-    samples = [([(7, 17), (17, 33), (33,)], dict(act=a)) for a in (None, "sigmoid", "tanh")] + [([(2, 3, 5), (5, 4), (4,)], {})]
+    samples = [([(*rows, k), (k, n), (n,)], dict(act=act)) for act in ACTS for rows, k, n in
+               (((7,), 17, 33), ((2, 3), 5, 4), ((1,), 40, 50), ((30,), 19, 1), ((29,), 650, 64), ((33,), 20, 16))]
 
     def ref(x, w, b, *, act=None):
         y = x @ w + b

@@ -1,0 +1,132 @@
+/* Batch normalisation of x[rows, C]. A task is one block of rows and one strip of channels; the blocks depend on the shape
+   only, and their results are joined in order, so the bits do not depend on the threads. */
+enum { NORM_SUB = 64, NORM_WIDE = 4 };          /* rows that stay in cache between two looks; vectors of a strip */
+#define NORM_STRIP (NORM_WIDE * VL)
+static inline vf norm_get(const float *p, int64_t m) { return m >= VL ? vf_load(p) : vf_loadn(p, m); }
+static inline void norm_set(float *p, vf v, int64_t m) { if (m >= VL) vf_store(p, v); else vf_storen(p, v, m); }
+/* for every task: its rows [r0, r1), its first channel `col`, its vectors `w` of which the last holds `tail` lanes */
+#define NORM_TASKS(rows, C, block)                                                                 \
+    int64_t strips = (C + NORM_STRIP - 1) / NORM_STRIP, lo, hi;                                    \
+    fd_share((rows + block - 1) / block * strips, 1, tid, nt, &lo, &hi);                           \
+    for (int64_t t = lo; t < hi; t++) {                                                            \
+        const int64_t b = t / strips, col = t % strips * NORM_STRIP, r0 = b * block, r1 = r0 + block < rows ? r0 + block : rows; \
+        const int64_t left = C - col < NORM_STRIP ? C - col : NORM_STRIP, w = (left + VL - 1) / VL; (void)w;
+#define M(j) (left - (j) * VL)                  /* lanes of vector j that exist */
+
+/* Chan's rule: two sets' means and sums of squared distances from them make those of their union. */
+static inline void norm_union(vf *mean, vf *m2, float n, vf mean_b, vf m2_b, float m) {
+    vf d = mean_b - *mean;
+    *mean += d * (m / (n + m));
+    *m2 += m2_b + d * d * (n * m / (n + m));
+}
+
+FD_KERNEL(batch_stats) {                        /* parts[blocks, 2, C] | x[rows, C] | rows, C, block | */
+    float *parts = c->p[0]; const float *x = c->p[1]; const int64_t rows = c->i[0], C = c->i[1], block = c->i[2];
+    NORM_TASKS(rows, C, block)
+        for (int64_t j = 0; j < w; j++) {
+            const float *p = x + col + j * VL; vf mean = vf_set1(0), m2 = mean;
+            for (int64_t r = r0; r < r1; r += NORM_SUB) {
+                const int64_t n = r1 - r < NORM_SUB ? r1 - r : NORM_SUB;
+                const float *q = p + r * C;
+                vf s[4], z[4]; for (int k = 0; k < 4; k++) s[k] = z[k] = vf_set1(0);
+                int64_t k = 0;
+                for (; k + 4 <= n; k += 4) for (int u = 0; u < 4; u++) s[u] += norm_get(q + (k + u) * C, M(j));
+                for (; k < n; k++) s[0] += norm_get(q + k * C, M(j));
+                const vf own = ((s[0] + s[1]) + (s[2] + s[3])) / (float)n;
+                for (k = 0; k + 4 <= n; k += 4) for (int u = 0; u < 4; u++) { vf d = norm_get(q + (k + u) * C, M(j)) - own; z[u] += d * d; }
+                for (; k < n; k++) { vf d = norm_get(q + k * C, M(j)) - own; z[0] += d * d; }
+                norm_union(&mean, &m2, (float)(r - r0), own, (z[0] + z[1]) + (z[2] + z[3]), (float)n);
+            }
+            norm_set(parts + 2 * b * C + col + j * VL, mean, M(j));
+            norm_set(parts + (2 * b + 1) * C + col + j * VL, m2, M(j));
+        }
+    }
+}
+FD_KERNEL(batch_stats_join) {                   /* mean[C], var[C] | parts[blocks, 2, C] | rows, C, block | */
+    float *mean = c->p[0], *var = c->p[1]; const float *parts = c->p[2];
+    const int64_t rows = c->i[0], C = c->i[1], block = c->i[2]; int64_t lo, hi;
+    fd_share(C, 16, tid, nt, &lo, &hi);
+    for (int64_t k = lo; k < hi; k += VL) {
+        vf a = vf_set1(0), z = a;
+        for (int64_t b = 0, r = 0; r < rows; b++, r += block) {
+            const float *p = parts + 2 * b * C + k;
+            norm_union(&a, &z, (float)r, norm_get(p, hi - k), norm_get(p + C, hi - k), (float)(rows - r < block ? rows - r : block));
+        }
+        norm_set(mean + k, a, hi - k);
+        norm_set(var + k, z / (float)rows, hi - k);
+    }
+}
+FD_KERNEL(norm_scale) {                         /* k[C] | var[C], gamma[C] | C | epsilon: k = gamma / sqrt(var + epsilon) */
+    float *k = c->p[0]; const float *var = c->p[1], *gamma = c->p[2]; int64_t lo, hi;
+    fd_share(c->i[0], 16, tid, nt, &lo, &hi);
+    for (int64_t j = lo; j < hi; j += VL) norm_set(k + j, norm_get(gamma + j, hi - j) / vf_sqrt(norm_get(var + j, hi - j) + (float)c->d[0]), hi - j);
+}
+FD_KERNEL(norm_apply) {                         /* y[rows, C] | x[rows, C], mean[C], k[C], beta[C] | rows, C, relu |: y = (x - mean) k + beta */
+    float *y = c->p[0]; const float *x = c->p[1], *mean = c->p[2], *k = c->p[3], *beta = c->p[4];
+    const int64_t rows = c->i[0], C = c->i[1]; const vf floor_ = vf_set1(c->i[2] ? 0.f : -__builtin_inff());
+    NORM_TASKS(rows, C, NORM_SUB)
+        vf a[NORM_WIDE], s[NORM_WIDE], z[NORM_WIDE];
+        for (int64_t j = 0; j < w; j++) {
+            a[j] = norm_get(mean + col + j * VL, M(j)); s[j] = norm_get(k + col + j * VL, M(j)); z[j] = norm_get(beta + col + j * VL, M(j));
+        }
+        if (left == NORM_STRIP) for (int64_t r = r0; r < r1; r++) for (int j = 0; j < NORM_WIDE; j++) {
+            const int64_t at = r * C + col + j * VL;
+            vf_store(y + at, vf_max((vf_load(x + at) - a[j]) * s[j] + z[j], floor_));
+        } else for (int64_t r = r0; r < r1; r++) for (int64_t j = 0; j < w; j++) {
+            const int64_t at = r * C + col + j * VL;
+            norm_set(y + at, vf_max((norm_get(x + at, M(j)) - a[j]) * s[j] + z[j], floor_), M(j));
+        }
+    }
+}
+FD_KERNEL(batch_norm_sums) {                    /* parts[blocks, 2, C] | g[rows, C], x[rows, C], mean[C] | rows, C, block |: sums of g, g (x - mean) */
+    float *parts = c->p[0]; const float *g = c->p[1], *x = c->p[2], *mean = c->p[3]; const int64_t rows = c->i[0], C = c->i[1], block = c->i[2];
+    NORM_TASKS(rows, C, block)
+        for (int64_t j = 0; j < w; j++) {
+            const vf a = norm_get(mean + col + j * VL, M(j)); vf sg = vf_set1(0), sx = sg;
+            for (int64_t r = r0; r < r1; r += NORM_SUB) {
+                const int64_t end = r + NORM_SUB < r1 ? r + NORM_SUB : r1;
+                vf p[2], q[2]; p[0] = p[1] = q[0] = q[1] = vf_set1(0);
+                int64_t k = r;
+                for (; k + 2 <= end; k += 2) for (int u = 0; u < 2; u++) {
+                    const int64_t at = (k + u) * C + col + j * VL; vf h = norm_get(g + at, M(j));
+                    p[u] += h; q[u] += h * (norm_get(x + at, M(j)) - a);
+                }
+                for (; k < end; k++) { const int64_t at = k * C + col + j * VL; vf h = norm_get(g + at, M(j)); p[0] += h; q[0] += h * (norm_get(x + at, M(j)) - a); }
+                sg += p[0] + p[1]; sx += q[0] + q[1];
+            }
+            norm_set(parts + 2 * b * C + col + j * VL, sg, M(j));
+            norm_set(parts + (2 * b + 1) * C + col + j * VL, sx, M(j));
+        }
+    }
+}
+FD_KERNEL(batch_norm_join) {                    /* dgamma[C], dbeta[C], abc[3, C] | parts[blocks, 2, C], var[C], gamma[C] | rows, C, blocks | epsilon */
+    float *dgamma = c->p[0], *dbeta = c->p[1], *abc = c->p[2]; const float *parts = c->p[3], *var = c->p[4], *gamma = c->p[5];
+    const int64_t C = c->i[1]; const float n = (float)c->i[0]; int64_t lo, hi;
+    fd_share(C, 16, tid, nt, &lo, &hi);
+    for (int64_t k = lo; k < hi; k += VL) {
+        const int64_t m = hi - k; vf sg = vf_set1(0), sx = sg;
+        for (int64_t b = 0; b < c->i[2]; b++) { sg += norm_get(parts + 2 * b * C + k, m); sx += norm_get(parts + (2 * b + 1) * C + k, m); }
+        const vf inv = 1.f / vf_sqrt(norm_get(var + k, m) + (float)c->d[0]), a = norm_get(gamma + k, m) * inv, dg = sx * inv;
+        norm_set(dgamma + k, dg, m); norm_set(dbeta + k, sg, m);
+        norm_set(abc + k, a, m); norm_set(abc + C + k, -a * inv * dg / n, m); norm_set(abc + 2 * C + k, -a * sg / n, m);
+    }
+}
+FD_KERNEL(batch_norm_grad) {                    /* dx[rows, C] | g, x, mean[C], abc[3, C] | rows, C |: dx = a g + b (x - mean) + c */
+    float *dx = c->p[0]; const float *g = c->p[1], *x = c->p[2], *mean = c->p[3], *abc = c->p[4]; const int64_t rows = c->i[0], C = c->i[1];
+    NORM_TASKS(rows, C, NORM_SUB)
+        for (int64_t j = 0; j < w; j++) {
+            const float *p = abc + col + j * VL;
+            const vf e = norm_get(mean + col + j * VL, M(j)), k = norm_get(p, M(j)), s = norm_get(p + C, M(j)), z = norm_get(p + 2 * C, M(j));
+            for (int64_t r = r0; r < r1; r++) {
+                const int64_t at = r * C + col + j * VL;
+                norm_set(dx + at, norm_get(g + at, M(j)) * k + (norm_get(x + at, M(j)) - e) * s + z, M(j));
+            }
+        }
+    }
+}
+FD_KERNEL(moving_update) {                      /* v[n] | x[n] | n | momentum: v = momentum v + (1 - momentum) x */
+    float *v = c->p[0]; const float *x = c->p[1]; const float a = (float)c->d[0], b = (float)(1 - c->d[0]); int64_t lo, hi;
+    fd_share(c->i[0], 4096, tid, nt, &lo, &hi);
+    for (int64_t k = lo; k < hi; k += VL) norm_set(v + k, norm_get(v + k, hi - k) * a + norm_get(x + k, hi - k) * b, hi - k);
+}
+#undef M

@@ -1,0 +1,158 @@
+"""Normalisation by the statistics of a batch, along the last axis: two looks at memory forward, two backward."""
+import math
+
+import numpy as np
+
+from ..core.primitive import Scratch, positive, primitive, reals
+from ..core.tape import GradientTape
+from .elementwise import add, mul, relu_grad, rsqrt, sub
+from .reduce import sum
+from .update import update
+
+
+def rows_of(x):
+    return math.prod(x.shape[:-1])
+
+
+def block_of(x):
+    """Rows of a block: at most 128 blocks, fixed by the shape."""
+    return max(256, -(-rows_of(x) // 8192) * 64)
+
+
+def blocks_of(x):
+    return -(-rows_of(x) // block_of(x))
+
+
+def lead(x):
+    return tuple(range(x.ndim - 1))
+
+
+def supports(ins, attrs):
+    return all(t.dtype == "float32" for t in ins)
+
+
+def fold(node, how, others, outs):
+    prim, ins, made, attrs = node
+    if how == "relu" and attrs.get("act") is None:
+        return prim, ins, (*outs, *made[1:]), dict(attrs, act="relu")
+
+
+def apply(y, x, mean, var, gamma, beta, epsilon, act):
+    k, C = Scratch(x.shape[-1]), x.shape[-1]
+    yield "norm_scale", [k], [var, gamma], [C], [epsilon]
+    yield "norm_apply", [y], [x, mean, k, beta], [rows_of(x), C, int(act == "relu")]
+
+
+def ended(y, act):
+    return np.maximum(y, 0) if act == "relu" else y
+
+
+SHAPES = [(7, 5), (3, 4, 17), (600, 3), (2, 9, 10, 33), (301, 64), (2, 130), (64, 7, 7, 70)]
+
+
+@primitive
+class norm_apply:
+    """y = act((x - mean) / sqrt(var + epsilon) gamma + beta)"""
+    dims = "x: * c, mean: c, var: c, gamma: c, beta: c -> y: * c"
+    domain = dict(x=reals, mean=reals, var=positive, gamma=reals, beta=reals)
+    samples = [([s] + [s[-1:]] * 4, dict(epsilon=0.01)) for s in SHAPES] + [([(40, 19)] + [(19,)] * 4, dict(act="relu"))]
+    reuse = (0,)
+
+    def ref(x, mean, var, gamma, beta, *, epsilon=1e-3, act=None):
+        return ended((x - mean) * (gamma / np.sqrt(var + x.dtype.type(epsilon))) + beta, act)
+
+    def calls(y, x, mean, var, gamma, beta, *, epsilon=1e-3, act=None):
+        yield from apply(y, x, mean, var, gamma, beta, epsilon, act)
+
+    def vjp(g, y, x, mean, var, gamma, beta, need, *, epsilon=1e-3, act=None):
+        g = relu_grad(g, y) if act else g
+        inv = rsqrt(add(var, epsilon))
+        k = mul(gamma, inv)
+        total = sum(g, axis=lead(g)) if need[1] or need[4] else None
+        along = sum(mul(g, sub(x, mean)), axis=lead(g)) if need[2] or need[3] else None
+        return (mul(g, k) if need[0] else None, mul(mul(total, k), -1.0) if need[1] else None,
+                mul(mul(along, mul(k, mul(inv, inv))), -0.5) if need[2] else None, mul(along, inv) if need[3] else None,
+                total if need[4] else None)
+
+
+norm_apply.supports = supports
+
+
+def _spread_of(t):
+    """Did anything flow back into this output? What did not is a constant zero."""
+    return t._a is None or bool(np.any(t._a))
+
+
+@primitive
+class batch_norm:
+    """mean, var of x over all but the last axis; y = act((x - mean) / sqrt(var + epsilon) gamma + beta)"""
+    dims = "x: * c, gamma: c, beta: c -> y: * c, mean: c, var: c"
+    samples = [([s, s[-1:], s[-1:]], dict(epsilon=0.01)) for s in SHAPES] + [([(40, 19), (19,), (19,)], dict(act="relu"))] + \
+        [([lambda rng: 30 + rng.standard_normal((9000, 3)), (3,), (3,)], {})]
+    reuse = (0,)
+
+    def ref(x, gamma, beta, *, epsilon=1e-3, act=None):
+        axes = tuple(range(x.ndim - 1))
+        mean, var = np.mean(x, axis=axes), np.var(x, axis=axes)
+        return ended((x - mean) * (gamma / np.sqrt(var + x.dtype.type(epsilon))) + beta, act), mean, var
+
+    def calls(y, mean, var, x, gamma, beta, *, epsilon=1e-3, act=None):
+        sizes = [rows_of(x), x.shape[-1], block_of(x)]
+        parts = Scratch(2 * blocks_of(x) * x.shape[-1])
+        yield "batch_stats", [parts], [x], sizes
+        yield "batch_stats_join", [mean, var], [parts], sizes
+        yield from apply(y, x, mean, var, gamma, beta, epsilon, act)
+
+    def vjp(g, y, x, gamma, beta, need, *, epsilon=1e-3, act=None):
+        (g, to_mean, to_var), (y, mean, var) = g, y
+        dx, dgamma, dbeta = batch_norm_grad(relu_grad(g, y) if act else g, x, gamma, mean, var, epsilon=epsilon)
+        n = rows_of(x)
+        if _spread_of(to_mean):
+            dx = add(dx, mul(to_mean, 1 / n))
+        if _spread_of(to_var):
+            dx = add(dx, mul(sub(x, mean), mul(to_var, 2 / n)))
+        return dx, dgamma, dbeta
+
+
+batch_norm.supports = supports
+
+
+@primitive
+class batch_norm_grad:
+    """dx = gamma / s (g - dbeta / n - z dgamma / n), dgamma = sum g z, dbeta = sum g; s = sqrt(var + epsilon), z = (x - mean) / s"""
+    dims = "g: * c, x: * c, gamma: c, mean: c, var: c -> dx: * c, dgamma: c, dbeta: c"
+    domain = dict(g=reals, x=reals, gamma=reals, mean=reals, var=positive)
+    samples = [([s, s] + [s[-1:]] * 3, dict(epsilon=0.01)) for s in SHAPES]
+    reuse = (0, 1)
+
+    def ref(g, x, gamma, mean, var, *, epsilon=1e-3):
+        axes, n = tuple(range(x.ndim - 1)), x.dtype.type(x.size // x.shape[-1])
+        s = np.sqrt(var + x.dtype.type(epsilon))
+        z = (x - mean) / s
+        dgamma, dbeta = np.sum(g * z, axis=axes), np.sum(g, axis=axes)
+        return gamma / s * (g - dbeta / n - z * dgamma / n), dgamma, dbeta
+
+    def calls(dx, dgamma, dbeta, g, x, gamma, mean, var, *, epsilon=1e-3):
+        rows, C, blocks = rows_of(x), x.shape[-1], blocks_of(x)
+        parts, abc = Scratch(2 * blocks * C), Scratch(3 * C)
+        yield "batch_norm_sums", [parts], [g, x, mean], [rows, C, block_of(x)]
+        yield "batch_norm_join", [dgamma, dbeta, abc], [parts, var, gamma], [rows, C, blocks], [epsilon]
+        yield "batch_norm_grad", [dx], [g, x, mean, abc], [rows, C]
+
+    def vjp(h, y, g, x, gamma, mean, var, need, *, epsilon=1e-3):
+        with GradientTape() as tape:                     # rarely asked for: in small steps
+            ins = [mul(t, 1.0) for t in (g, x, gamma, mean, var)]
+            tape.watch(ins)
+            g, x, gamma, mean, var = [mul(t, 1.0) for t in ins]
+            inv, n = rsqrt(add(var, epsilon)), rows_of(x)
+            z = mul(sub(x, mean), inv)
+            dgamma, dbeta = sum(mul(g, z), axis=lead(g)), sum(g, axis=lead(g))
+            dx = mul(mul(gamma, inv), sub(sub(g, mul(dbeta, 1 / n)), mul(z, mul(dgamma, 1 / n))))
+        return tuple(tape.gradient([dx, dgamma, dbeta], ins, list(h)))
+
+
+batch_norm_grad.supports = supports
+for _p in (norm_apply, batch_norm):
+    _p.extra["fold"] = fold
+moving_update = update("moving_update", lambda v, x, *, momentum: v * v.dtype.type(momentum) + x * v.dtype.type(1 - momentum),
+                       "v = momentum v + (1 - momentum) x", "v x", 1, ("momentum",))
