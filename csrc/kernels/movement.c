@@ -90,6 +90,10 @@ FD_KERNEL(take) {                     /* y[outer, m, inner] | x[outer, n, inner]
     for (int64_t t = lo; t < hi; t++) {
         int64_t at = row_number(c, index[k], n);
         uint8_t *to = y + t * bytes; const uint8_t *from = x + (o * n + at) * bytes;
+        if (bytes >= 256 && t + 2 < hi && k + 2 < m) {       /* rows lie anywhere: ask for the one after the next */
+            int64_t far = index[k + 2];
+            if (far >= 0 && far < n) for (int64_t b = 0; b < bytes && b < 8192; b += 64) __builtin_prefetch(x + (o * n + far) * bytes + b, 0, 2);
+        }
         if (at < 0) memset(to, 0, (size_t)bytes);
         else if (bytes == 4) memcpy(to, from, 4);
         else memcpy(to, from, (size_t)bytes);
