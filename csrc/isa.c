@@ -8,6 +8,7 @@
 #include "kernels/gemm.c"
 #include "kernels/conv.c"
 #include "kernels/winograd.c"
+#include "kernels/recurrent.c"
 #include "kernels/pool.c"
 #include "kernels/loss.c"
 #include "kernels/random.c"

@@ -1,4 +1,5 @@
 """What the engine promises: no Python object inside Plan.run(), flat memory, every kernel reached, rewrites keep the bits."""
+import gc
 import importlib
 import os
 import pkgutil
@@ -137,10 +138,12 @@ def test_memory_is_flat_over_ten_thousand_predictions_and_batches():
         model.fit(x, y, batch_size=1, verbose=0)
         for k in range(500):
             model.predict(X[:1 + k % 3], verbose=0)
+    gc.collect()
     blocks, peak = sys.getallocatedblocks(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for _ in range(10):
         model.fit(x, y, batch_size=1, verbose=0)             # 1023 steps each
     for k in range(10000):
         model.predict(X[:1 + k % 3], verbose=0)
+    gc.collect()
     assert sys.getallocatedblocks() - blocks < 500
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < 2048

@@ -26,6 +26,11 @@ def several(y):
     return y if isinstance(y, tuple) else (y,)
 
 
+def without_saved(prim, ys):
+    """The outputs that a gradient can come in for: not those kept only for the gradient itself."""
+    return tuple(y for k, y in enumerate(ys) if k not in prim.extra.get("saved", ()))
+
+
 @pytest.mark.parametrize("isa", native.isa_levels())
 @pytest.mark.parametrize("name,seed", CASES)
 def test_value_and_bits(name, seed, isa, monkeypatch):
@@ -65,7 +70,7 @@ def test_gradient_in_float64(name, seed):
         with GradientTape() as tape:
             for k in floats:
                 tape.watch(xs[k])
-            ys = several(p(*xs, **attrs))
+            ys = without_saved(p, several(p(*xs, **attrs)))
         if any(y.dtype != "float64" for y in ys) or not floats:
             assert name in {"cast", "one_hot", "top_k"} or not floats
             return
@@ -79,7 +84,7 @@ def test_gradient_in_float64(name, seed):
             moved = list(xs)
             for k, v in zip(floats, directions):
                 moved[k] = Tensor(np.asarray(xs[k].numpy() + step * v))
-            return sum(float(np.sum(u.numpy() * y.numpy())) for u, y in zip(us, several(p(*moved, **attrs))))
+            return sum(float(np.sum(u.numpy() * y.numpy())) for u, y in zip(us, without_saved(p, several(p(*moved, **attrs)))))
         e = 1e-6
         numeric = (along(e) - along(-e)) / (2 * e)
         exact = sum(float(np.sum(v * g.numpy())) for v, g in zip(directions, [g for g in back if g is not None]))

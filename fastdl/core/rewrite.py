@@ -25,12 +25,17 @@ def fold_epilogues(nodes, outputs):
         before = how and [(k, maker[id(t)]) for k, t in enumerate(ins) if id(t) in maker and count[id(t)] == 1]
         for k, at in before or ():
             made = kept[at][0].extra.get("fold", lambda *_: None)(kept[at], how, [t for j, t in enumerate(ins) if j != k], outs)
+            if made is not None and len(made[1]) == len(kept[at][1]):       # reads nothing more: it stays where its other results are made
+                kept[at], node = made, None
+                maker.update((id(t), at) for t in made[2])
+                break
             if made is not None and _undisturbed(kept[at + 1:], made[1]):
                 gone.add(at)
                 node = made
                 break
-        maker.update((id(t), len(kept)) for t in node[2])
-        kept.append(node)
+        if node is not None:
+            maker.update((id(t), len(kept)) for t in node[2])
+            kept.append(node)
     return [n for k, n in enumerate(kept) if k not in gone]
 
 

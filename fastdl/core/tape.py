@@ -97,7 +97,8 @@ class GradientTape:
             gs = [grads.get(id(o)) for o in outs]
             if all(g is None for g in gs):
                 continue
-            gs = [Tensor(np.zeros(o.shape, o.dtype)) if g is None else g for g, o in zip(gs, outs)]
+            if not getattr(prim, "extra", {}).get("takes_none"):     # a vjp that does not ask for None sees zeros
+                gs = [Tensor(np.zeros(o.shape, o.dtype)) if g is None else g for g, o in zip(gs, outs)]
             need = tuple(id(x) in reach for x in ins)
             one = len(outs) == 1
             back = prim.vjp(gs[0] if one else tuple(gs), outs[0] if one else outs, *ins, need=need, **attrs)

@@ -1,0 +1,575 @@
+/* Recurrent layers over a whole sequence. The batch is cut into slices of at most 16 rows, fixed by the shape; a thread
+   runs all the time steps of a slice without a barrier. The input's product is made for a chunk of steps at once, the
+   state's step by step; the weights' gradients gather chunk by chunk, while everything is in the cache, into a partial
+   sum, and add_slices adds the partial sums in their order: the bits do not depend on the threads. */
+enum { RNN_ROWS = 16 };
+enum { RNN_MASK = 1, RNN_DROP = 2, RNN_KEEP = 4, RNN_DX = 8, RNN_GHS = 16, RNN_GH = 32, RNN_GC = 64, RNN_AFTER = 128, RNN_BACK = 256, RNN_ACT = 512 };
+
+typedef struct {
+    int64_t B, T, F, H, slices, parts, steps, S, ldz, ldh, at_w, at_u, at_u2, at_parts, at_local, local;
+    int64_t zs, hs;                                     /* floats from one step to the next in a chunk; never a power of two */
+    int flags;
+} rnn;
+
+static rnn rnn_read(const fd_call *c) {
+    rnn s; const int64_t *i = c->i;
+    s.B = i[0]; s.T = i[1]; s.F = i[2]; s.H = i[3]; s.slices = i[4]; s.parts = i[5]; s.flags = (int)i[6]; s.steps = i[7];
+    s.S = i[8]; s.ldz = i[9]; s.ldh = i[10]; s.at_w = i[11]; s.at_u = i[12]; s.at_u2 = i[13]; s.at_parts = i[14];
+    s.at_local = i[15]; s.local = i[16];
+    s.zs = s.S * s.ldz + 16; s.hs = s.S * s.ldh + 16;
+    return s;
+}
+
+static inline vf rnn_get(const float *p, int64_t n) { return n == VL ? vf_load(p) : vf_loadn(p, n); }
+static inline void rnn_put(float *p, vf v, int64_t n) { if (n == VL) vf_store(p, v); else vf_storen(p, v, n); }
+#define LANES(j, n, H) for (int64_t j = 0, n; n = (H) - j < VL ? (H) - j : VL, j < (H); j += VL)
+static inline void rnn_copy(float *to, const float *from, int64_t n) { memcpy(to, from, (size_t)n * 4); }
+static inline int64_t rnn_time(const rnn *s, int64_t step) { return s->flags & RNN_BACK ? s->T - 1 - step : step; }
+static inline int rnn_on(const rnn *s, const uint8_t *mask, int64_t b, int64_t step) { return !mask || mask[b * s->T + rnn_time(s, step)]; }
+
+/* Gates: the range is cut where the answer no longer changes, so one scaling by 2^k and no special cases suffice.
+   e^y - 1 = 2^k (e^r - 1) + (2^k - 1) keeps small arguments exact; NaN runs through. */
+static inline vf rnn_expm1(vf y, vf *scale) {
+    vi k;
+    vf n = vf_toint(y * 1.44269504088896f, &k), r = y - n * 0.693359375f + n * 2.12194440e-4f, p = vf_set1(1.9875691500e-4f);
+    p = p * r + 1.3981999507e-3f; p = p * r + 8.3334519073e-3f; p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f; p = p * r + 5.0000001201e-1f;
+    *scale = (vf)((k + 127) << 23);
+    return p * r * r + r;
+}
+static inline vf rnn_clip(vf x, float top) { x = vf_sel((vi)(x > top), vf_set1(top), x); return vf_sel((vi)(x < -top), vf_set1(-top), x); }
+static inline vf rnn_sigmoid(vf x) {
+    vf s, q = rnn_expm1(rnn_clip(-x, 87.f), &s);
+    return 1.f / (1.f + (q * s + s));
+}
+static inline vf rnn_tanh(vf x) {
+    vf c = rnn_clip(x, 9.2f), s, q = rnn_expm1(c + c, &s), e = q * s + (s - 1.f);
+    return e / (e + 2.f);
+}
+
+/* c[mr, n] = first + a b: first is c itself (acc), a row (bias), or nothing; b is a packed panel of K rows */
+static inline __attribute__((always_inline))
+void rnn_tile(const int mr, int64_t K, const float *a, int64_t rs, const float *b, float *c, int64_t ldc, int64_t n, const float *bias, int acc) {
+    vf s0[MR], s1[MR], w0 = vf_set1(0.f), w1 = w0;
+    int64_t n0 = n < VL ? n : VL, n1 = n - n0;
+    if (bias) { w0 = vf_loadn(bias, n0); if (n1) w1 = vf_loadn(bias + VL, n1); }
+    EACH for (int m = 0; m < mr; m++) {
+        s0[m] = w0; s1[m] = w1;
+        if (acc) {
+            if (n == NR) { s0[m] = vf_load(c + m * ldc); s1[m] = vf_load(c + m * ldc + VL); }
+            else { s0[m] = vf_loadn(c + m * ldc, n0); if (n1) s1[m] = vf_loadn(c + m * ldc + VL, n1); }
+        }
+    }
+    for (int64_t k = 0; k < K; k++, b += NR) {
+        vf b0 = vf_load(b), b1 = vf_load(b + VL);
+        EACH for (int m = 0; m < mr; m++) {
+            vf x = vf_set1(a[m * rs + k]);
+            s0[m] += x * b0;
+            s1[m] += x * b1;
+        }
+    }
+    EACH for (int m = 0; m < mr; m++) {
+        if (n == NR) { vf_store(c + m * ldc, s0[m]); vf_store(c + m * ldc + VL, s1[m]); }
+        else { vf_storen(c + m * ldc, s0[m], n0); if (n1) vf_storen(c + m * ldc + VL, s1[m], n1); }
+    }
+}
+static __attribute__((noinline))
+void rnn_rows(int64_t mr, int64_t K, const float *a, int64_t rs, const float *b, float *c, int64_t ldc, int64_t n, const float *bias, int acc) {
+#define TILE(r) rnn_tile(r, K, a, rs, b, c, ldc, n, bias, acc)
+    BY_ROWS(mr, TILE)
+#undef TILE
+}
+
+/* c[M, N] = first + a[M, K] P for one step's rows */
+static void rnn_gemm(int64_t M, int64_t K, const float *a, int64_t rs, const float *P, int64_t N, float *c, int64_t ldc, const float *bias, int acc) {
+    int64_t tiles = (M + MR - 1) / MR;
+    for (int64_t from = 0; from < N; from += NR, P += K * NR)
+        for (int64_t j = 0; j < tiles; j++) {
+            int64_t m = M * j / tiles, mr = M * (j + 1) / tiles - m;
+            rnn_rows(mr, K, a + m * rs, rs, P, c + m * ldc + from, ldc, N - from < NR ? N - from : NR, bias ? bias + from : NULL, acc);
+        }
+}
+
+/* The same for a chunk of steps of R rows: the rows of a tile are steps. Row r starts at a + r ar and c + r cr. */
+static void rnn_chunk(int64_t R, int64_t steps, int64_t K, const float *a, int64_t ar, int64_t as, const float *P, int64_t N,
+                      float *c, int64_t cr, int64_t cs, const float *bias) {
+    int64_t tiles = (steps + MR - 1) / MR;
+    for (int64_t from = 0; from < N; from += NR, P += K * NR)
+        for (int64_t r = 0; r < R; r++)
+            for (int64_t j = 0; j < tiles; j++) {
+                int64_t m = steps * j / tiles, mr = steps * (j + 1) / tiles - m;
+                rnn_rows(mr, K, a + r * ar + m * as, as, P, c + r * cr + m * cs + from, cs, N - from < NR ? N - from : NR, bias ? bias + from : NULL, 0);
+            }
+}
+
+/* to[mr, n] += sum over rows r and steps t of a[r, t, m] g[r, t, n] */
+static inline __attribute__((always_inline))
+void rnn_outer_tile(const int mr, int64_t R, int64_t steps, const float *a, int64_t ar, int64_t as, const float *g, int64_t gr, int64_t gs,
+                    float *to, int64_t ldc, int64_t n) {
+    vf s0[MR], s1[MR];
+    int64_t n0 = n < VL ? n : VL, n1 = n - n0;
+    EACH for (int m = 0; m < mr; m++) { s0[m] = vf_loadn(to + m * ldc, n0); s1[m] = vf_loadn(to + m * ldc + (n1 ? VL : 0), n1); }
+    for (int64_t r = 0; r < R; r++) {
+        const float *p = a + r * ar, *q = g + r * gr;
+        for (int64_t t = 0; t < steps; t++, p += as, q += gs) {
+            vf b0, b1;
+            if (n == NR) { b0 = vf_load(q); b1 = vf_load(q + VL); }
+            else { b0 = vf_loadn(q, n0); b1 = vf_loadn(q + (n1 ? VL : 0), n1); }
+            EACH for (int m = 0; m < mr; m++) {
+                vf x = vf_set1(p[m]);
+                s0[m] += x * b0;
+                s1[m] += x * b1;
+            }
+        }
+    }
+    EACH for (int m = 0; m < mr; m++) { vf_storen(to + m * ldc, s0[m], n0); if (n1) vf_storen(to + m * ldc + VL, s1[m], n1); }
+}
+static void rnn_outer(int64_t R, int64_t steps, int64_t M, const float *a, int64_t ar, int64_t as, int64_t N, const float *g, int64_t gr, int64_t gs,
+                      float *to, int64_t ldc) {
+    int64_t tiles = (M + MR - 1) / MR;
+    for (int64_t from = 0; from < N; from += NR)
+        for (int64_t j = 0; j < tiles; j++) {
+            int64_t m = M * j / tiles, mr = M * (j + 1) / tiles - m, n = N - from < NR ? N - from : NR;
+#define TILE(k) rnn_outer_tile(k, R, steps, a + m, ar, as, g + from, gr, gs, to + m * ldc + from, ldc, n)
+            BY_ROWS(mr, TILE)
+#undef TILE
+        }
+}
+
+/* to[n] += the sum over the chunk's rows of g */
+static void rnn_total(const rnn *s, int64_t R, int64_t steps, const float *g, int64_t N, float *to) {
+    LANES(j, n, N) {
+        vf sum = rnn_get(to + j, n);
+        for (int64_t t = 0; t < steps; t++) for (int64_t r = 0; r < R; r++) sum += rnn_get(g + t * s->zs + r * s->ldz + j, n);
+        rnn_put(to + j, sum, n);
+    }
+}
+
+/* zx = x w + b for the steps [s0, s0 + steps) of the rows from b0 */
+static void rnn_project(const rnn *s, const float *x, int64_t b0, int64_t R, int64_t s0, int64_t steps, const float *P, int64_t N, const float *bias, float *z) {
+    rnn_chunk(R, steps, s->F, x + (b0 * s->T + rnn_time(s, s0)) * s->F, s->T * s->F, s->flags & RNN_BACK ? -s->F : s->F, P, N, z, s->ldz, s->zs, bias);
+}
+/* dx = dz w^T likewise; dw += x^T dz */
+static void rnn_input_grad(const rnn *s, float *dx, int64_t b0, int64_t R, int64_t s0, int64_t steps, const float *P, int64_t K, const float *dz) {
+    rnn_chunk(R, steps, K, dz, s->ldz, s->zs, P, s->F, dx + (b0 * s->T + rnn_time(s, s0)) * s->F, s->T * s->F, s->flags & RNN_BACK ? -s->F : s->F, NULL);
+}
+static void rnn_weight_grad(const rnn *s, const float *x, int64_t b0, int64_t R, int64_t s0, int64_t steps, const float *dz, int64_t N, float *dw, int64_t ldw) {
+    rnn_outer(R, steps, s->F, x + (b0 * s->T + rnn_time(s, s0)) * s->F, s->T * s->F, s->flags & RNN_BACK ? -s->F : s->F, N, dz, s->ldz, s->zs, dw, ldw);
+}
+
+/* The state before `step`, of row b: what the step before put out, or h0 as long as every step was masked. */
+static inline const float *rnn_before(const rnn *s, const float *h0, const float *hs, int64_t b, int64_t step, int64_t first) {
+    return step > first ? hs + (b * s->T + step - 1) * s->H : h0 + b * s->H;
+}
+/* The backward walk goes through memory in long jumps, which the hardware does not foresee. */
+static inline void rnn_ahead(const float *p, int64_t n) { for (int64_t j = 0; j < n; j += 16) __builtin_prefetch(p + j); }
+/* The first step of row b that is not masked. */
+static int64_t rnn_first(const rnn *s, const uint8_t *mask, int64_t b) {
+    int64_t k = 0;
+    while (k < s->T && !rnn_on(s, mask, b, k)) k++;
+    return k;
+}
+/* hd = drop * h, or a plain copy */
+static void rnn_drop(float *to, const float *h, const float *drop, int64_t H) {
+    if (!drop) { if (to != h) rnn_copy(to, h, H); return; }
+    LANES(j, n, H) rnn_put(to + j, rnn_get(h + j, n) * rnn_get(drop + j, n), n);
+}
+/* dh += the gradient that came in for this step's output */
+static void rnn_gain(float *dh, const float *g, int64_t H) { LANES(j, n, H) rnn_put(dh + j, rnn_get(dh + j, n) + rnn_get(g + j, n), n); }
+/* dh += drop * (dz u^T) for all rows of a step */
+static void rnn_state_grad(const rnn *s, int64_t R, int64_t K, const float *dz, const float *P, float *dh, float *tmp, const float *drop) {
+    if (!drop) { rnn_gemm(R, K, dz, s->ldz, P, s->H, dh, s->ldh, NULL, 1); return; }
+    rnn_gemm(R, K, dz, s->ldz, P, s->H, tmp, s->ldh, NULL, 0);
+    for (int64_t r = 0; r < R; r++) {
+        float *d = dh + r * s->ldh;
+        LANES(j, n, s->H) rnn_put(d + j, rnn_get(d + j, n) + rnn_get(tmp + r * s->ldh + j, n) * rnn_get(drop + r * s->H + j, n), n);
+    }
+}
+
+FD_KERNEL(rnn_pack) {   /* P[at +][panels, K, NR] | w[rows, ld] | K, N, ld, from, transposed, at */
+    float *P = (float *)c->p[0] + c->i[5]; const float *w = c->p[1];
+    int64_t K = c->i[0], N = c->i[1], ld = c->i[2], from = c->i[3], panels = (N + NR - 1) / NR, lo, hi;
+    fd_share(panels, 1, tid, nt, &lo, &hi);
+    for (int64_t p = lo; p < hi; p++) {
+        float *to = P + p * K * NR;
+        int64_t n = N - p * NR < NR ? N - p * NR : NR;
+        if (c->i[4]) {                                   /* P[k, j] = w[j, (k + from) mod ld] */
+            for (int64_t k0 = 0; k0 < K; k0 += 16)
+                for (int64_t j = 0; j < NR; j++) {
+                    const float *q = w + (p * NR + j) * ld;
+                    for (int64_t k = k0; k < k0 + 16 && k < K; k++) to[k * NR + j] = j < n ? q[(k + from) % ld] : 0.f;
+                }
+        } else for (int64_t k = 0; k < K; k++, to += NR) {
+            const float *q = w + k * ld + from + p * NR;
+            for (int64_t j = 0; j < NR; j++) to[j] = j < n ? q[j] : 0.f;
+        }
+    }
+}
+
+FD_KERNEL(add_slices) {   /* y[n] | parts[at +][m, stride] | n, m, stride, at: added in order */
+    float *y = c->p[0]; const float *p = (const float *)c->p[1] + c->i[3];
+    int64_t n = c->i[0], m = c->i[1], stride = c->i[2], lo, hi;
+    fd_share(n, 1024, tid, nt, &lo, &hi);
+    for (int64_t k = lo; k < hi; k += VL) {
+        int64_t left = hi - k < VL ? hi - k : VL; vf a = vf_loadn(p + k, left);
+        for (int64_t j = 1; j < m; j++) a += vf_loadn(p + j * stride + k, left);
+        vf_storen(y + k, a, left);
+    }
+}
+
+/* One row's gates: z = [i f g o] before the activations; c and h in place. */
+static void lstm_row(int64_t H, const float *z, float *c, float *h, float *gates) {
+    LANES(j, n, H) {
+        vf i = rnn_sigmoid(rnn_get(z + j, n)), f = rnn_sigmoid(rnn_get(z + H + j, n));
+        vf g = rnn_tanh(rnn_get(z + 2 * H + j, n)), o = rnn_sigmoid(rnn_get(z + 3 * H + j, n));
+        vf next = f * rnn_get(c + j, n) + i * g;
+        rnn_put(c + j, next, n);
+        rnn_put(h + j, o * rnn_tanh(next), n);
+        if (gates) { rnn_put(gates + j, i, n); rnn_put(gates + H + j, f, n); rnn_put(gates + 2 * H + j, g, n); rnn_put(gates + 3 * H + j, o, n); }
+    }
+}
+
+FD_KERNEL(lstm) {   /* hs[B, T, H], h[B, H], c[B, H], (gates[T, B, 4H], cells[T, B, H]), work | x, h0, c0, b, (mask), (drop) | see rnn_read */
+    const rnn s = rnn_read(c); int64_t H = s.H, q = 0, lo, hi;
+    float *hs = c->p[q++], *hn = c->p[q++], *cn = c->p[q++];
+    float *gates = s.flags & RNN_KEEP ? c->p[q++] : NULL, *cells = s.flags & RNN_KEEP ? c->p[q++] : NULL, *work = c->p[q++];
+    const float *x = c->p[q++], *h0 = c->p[q++], *c0 = c->p[q++], *bias = c->p[q++];
+    const uint8_t *mask = s.flags & RNN_MASK ? c->p[q++] : NULL;
+    const float *drop = s.flags & RNN_DROP ? c->p[q++] : NULL;
+    float *z = work + s.at_local + tid * s.local, *h = z + s.steps * s.zs, *hd = drop ? h + s.hs : h, *cell = h + 2 * s.hs;
+    fd_share(s.slices, 1, tid, nt, &lo, &hi);
+    for (int64_t k = lo; k < hi; k++) {
+        int64_t b0 = s.B * k / s.slices, R = s.B * (k + 1) / s.slices - b0, seen[RNN_ROWS];
+        for (int64_t r = 0; r < R; r++) {
+            rnn_copy(h + r * s.ldh, h0 + (b0 + r) * H, H);
+            rnn_copy(cell + r * s.ldh, c0 + (b0 + r) * H, H);
+            if (drop) rnn_drop(hd + r * s.ldh, h + r * s.ldh, drop + (b0 + r) * H, H);
+            seen[r] = 0;
+        }
+        for (int64_t s0 = 0; s0 < s.T; s0 += s.steps) {
+            int64_t steps = s.T - s0 < s.steps ? s.T - s0 : s.steps;
+            rnn_project(&s, x, b0, R, s0, steps, work + s.at_w, 4 * H, bias, z);
+            for (int64_t t = s0; t < s0 + steps; t++) {
+                float *zt = z + (t - s0) * s.zs;
+                rnn_gemm(R, H, hd, s.ldh, work + s.at_u, 4 * H, zt, s.ldz, NULL, 1);
+                for (int64_t r = 0; r < R; r++) {
+                    int64_t b = b0 + r;
+                    float *hr = h + r * s.ldh, *cr = cell + r * s.ldh, *y = hs + (b * s.T + t) * H;
+                    if (rnn_on(&s, mask, b, t)) {
+                        lstm_row(H, zt + r * s.ldz, cr, hr, gates ? gates + (t * s.B + b) * 4 * H : NULL);
+                        if (drop) rnn_drop(hd + r * s.ldh, hr, drop + b * H, H);
+                        seen[r] = 1;
+                    } else if (gates) memset(gates + (t * s.B + b) * 4 * H, 0, (size_t)H * 16);
+                    if (seen[r]) rnn_copy(y, hr, H); else memset(y, 0, (size_t)H * 4);
+                    if (cells) rnn_copy(cells + (t * s.B + b) * H, cr, H);
+                }
+            }
+        }
+        for (int64_t r = 0; r < R; r++) {
+            rnn_copy(hn + (b0 + r) * H, h + r * s.ldh, H);
+            rnn_copy(cn + (b0 + r) * H, cell + r * s.ldh, H);
+        }
+    }
+}
+
+/* dz of one row from dh and dc; dc becomes that of the step before */
+static void lstm_row_grad(int64_t H, const float *gates, const float *before, const float *cell, const float *dh, float *dc, float *dz) {
+    LANES(j, n, H) {
+        vf i = rnn_get(gates + j, n), f = rnn_get(gates + H + j, n), g = rnn_get(gates + 2 * H + j, n), o = rnn_get(gates + 3 * H + j, n);
+        vf t = rnn_tanh(rnn_get(cell + j, n)), d = rnn_get(dh + j, n), e = rnn_get(dc + j, n) + d * o * (1.f - t * t);
+        rnn_put(dz + j, e * g * i * (1.f - i), n);
+        rnn_put(dz + H + j, e * rnn_get(before + j, n) * f * (1.f - f), n);
+        rnn_put(dz + 2 * H + j, e * i * (1.f - g * g), n);
+        rnn_put(dz + 3 * H + j, d * t * o * (1.f - o), n);
+        rnn_put(dc + j, e * f, n);
+    }
+}
+
+FD_KERNEL(lstm_grad) {   /* (dx), dh0, dc0, work | x, h0, c0, hs, gates, cells, (ghs), (gh), (gc), (mask), (drop) | see rnn_read */
+    const rnn s = rnn_read(c); int64_t H = s.H, F = s.F, q = 0, lo, hi, size = (F + H + 1) * 4 * H;
+    float *dx = s.flags & RNN_DX ? c->p[q++] : NULL, *dh0 = c->p[q++], *dc0 = c->p[q++], *work = c->p[q++];
+    const float *x = c->p[q++], *h0 = c->p[q++], *c0 = c->p[q++], *hs = c->p[q++], *gates = c->p[q++], *cells = c->p[q++];
+    const float *ghs = s.flags & RNN_GHS ? c->p[q++] : NULL, *gh = s.flags & RNN_GH ? c->p[q++] : NULL, *gc = s.flags & RNN_GC ? c->p[q++] : NULL;
+    const uint8_t *mask = s.flags & RNN_MASK ? c->p[q++] : NULL;
+    const float *drop = s.flags & RNN_DROP ? c->p[q++] : NULL;
+    float *dz = work + s.at_local + tid * s.local, *hp = dz + s.steps * s.zs, *dh = hp + s.steps * s.hs, *dc = dh + s.hs, *tmp = dc + s.hs;
+    fd_share(s.parts, 1, tid, nt, &lo, &hi);
+    for (int64_t p = lo; p < hi; p++) {
+        float *dw = work + s.at_parts + p * size, *du = dw + F * 4 * H, *db = du + H * 4 * H;
+        memset(dw, 0, (size_t)size * 4);
+        for (int64_t k = s.slices * p / s.parts; k < s.slices * (p + 1) / s.parts; k++) {
+            int64_t b0 = s.B * k / s.slices, R = s.B * (k + 1) / s.slices - b0, first[RNN_ROWS];
+            for (int64_t r = 0; r < R; r++) {
+                if (gh) rnn_copy(dh + r * s.ldh, gh + (b0 + r) * H, H); else memset(dh + r * s.ldh, 0, (size_t)H * 4);
+                if (gc) rnn_copy(dc + r * s.ldh, gc + (b0 + r) * H, H); else memset(dc + r * s.ldh, 0, (size_t)H * 4);
+                first[r] = rnn_first(&s, mask, b0 + r);
+            }
+            for (int64_t s0 = (s.T - 1) / s.steps * s.steps; s0 >= 0; s0 -= s.steps) {
+                int64_t steps = s.T - s0 < s.steps ? s.T - s0 : s.steps;
+                for (int64_t t = s0 + steps - 1; t >= s0; t--) {
+                    float *zt = dz + (t - s0) * s.zs;
+                    for (int64_t r = 0; r < R; r++) {
+                        int64_t b = b0 + r, at = t * s.B + b;
+                        float *dhr = dh + r * s.ldh, *zr = zt + r * s.ldz;
+                        if (ghs && t >= first[r]) rnn_gain(dhr, ghs + (b * s.T + t) * H, H);
+                        rnn_drop(hp + (t - s0) * s.hs + r * s.ldh, rnn_before(&s, h0, hs, b, t, first[r]), drop ? drop + b * H : NULL, H);
+                        if (t > s0) rnn_ahead(gates + (at - s.B) * 4 * H, 4 * H);
+                        if (t > s0 + 1) rnn_ahead(cells + (at - 2 * s.B) * H, H);
+                        if (rnn_on(&s, mask, b, t)) {
+                            lstm_row_grad(H, gates + at * 4 * H, t ? cells + (at - s.B) * H : c0 + b * H, cells + at * H, dhr, dc + r * s.ldh, zr);
+                            memset(dhr, 0, (size_t)H * 4);
+                        } else memset(zr, 0, (size_t)H * 16);
+                    }
+                    rnn_state_grad(&s, R, 4 * H, zt, work + s.at_u, dh, tmp, drop ? drop + b0 * H : NULL);
+                }
+                if (dx) rnn_input_grad(&s, dx, b0, R, s0, steps, work + s.at_w, 4 * H, dz);
+                rnn_weight_grad(&s, x, b0, R, s0, steps, dz, 4 * H, dw, 4 * H);
+                rnn_outer(R, steps, H, hp, s.ldh, s.hs, 4 * H, dz, s.ldz, s.zs, du, 4 * H);
+                rnn_total(&s, R, steps, dz, 4 * H, db);
+            }
+            for (int64_t r = 0; r < R; r++) {
+                rnn_copy(dh0 + (b0 + r) * H, dh + r * s.ldh, H);
+                rnn_copy(dc0 + (b0 + r) * H, dc + r * s.ldh, H);
+            }
+        }
+    }
+}
+
+/* One row's gates [z r g], and the state: h = z h + (1 - z) g. rec is the state's product of the candidate (reset after). */
+static void gru_row(int64_t H, const float *z, const float *rec, int after, float *h, float *gates) {
+    LANES(j, n, H) {
+        vf u, r, g, p = vf_set1(0.f), a = rnn_get(z + 2 * H + j, n);
+        if (after) {
+            p = rnn_get(rec + 2 * H + j, n);
+            u = rnn_sigmoid(rnn_get(z + j, n) + rnn_get(rec + j, n));
+            r = rnn_sigmoid(rnn_get(z + H + j, n) + rnn_get(rec + H + j, n));
+            g = rnn_tanh(a + r * p);
+        } else { u = rnn_get(z + j, n); r = rnn_get(z + H + j, n); g = rnn_tanh(a); }
+        rnn_put(h + j, u * rnn_get(h + j, n) + (1.f - u) * g, n);
+        if (gates) {
+            rnn_put(gates + j, u, n); rnn_put(gates + H + j, r, n); rnn_put(gates + 2 * H + j, g, n);
+            if (after) rnn_put(gates + 3 * H + j, p, n);
+        }
+    }
+}
+/* The gates in place, and r h, the candidate's operand (reset before). */
+static void gru_reset(int64_t H, float *z, const float *h, float *rh) {
+    LANES(j, n, H) {
+        vf u = rnn_sigmoid(rnn_get(z + j, n)), r = rnn_sigmoid(rnn_get(z + H + j, n));
+        rnn_put(z + j, u, n); rnn_put(z + H + j, r, n);
+        rnn_put(rh + j, r * rnn_get(h + j, n), n);
+    }
+}
+
+FD_KERNEL(gru) {    /* hs[B, T, H], h[B, H], (gates[T, B, 4H or 3H]), work | x, h0, b, (mask), (drop) | see rnn_read */
+    const rnn s = rnn_read(c); int64_t H = s.H, q = 0, lo, hi; int after = (s.flags & RNN_AFTER) != 0, width = after ? 4 : 3;
+    float *hs = c->p[q++], *hn = c->p[q++], *gates = s.flags & RNN_KEEP ? c->p[q++] : NULL, *work = c->p[q++];
+    const float *x = c->p[q++], *h0 = c->p[q++], *bias = c->p[q++];
+    const uint8_t *mask = s.flags & RNN_MASK ? c->p[q++] : NULL;
+    const float *drop = s.flags & RNN_DROP ? c->p[q++] : NULL;
+    float *z = work + s.at_local + tid * s.local, *h = z + s.steps * s.zs, *hd = drop ? h + s.hs : h, *rh = h + 2 * s.hs, *rec = h + 3 * s.hs;
+    fd_share(s.slices, 1, tid, nt, &lo, &hi);
+    for (int64_t k = lo; k < hi; k++) {
+        int64_t b0 = s.B * k / s.slices, R = s.B * (k + 1) / s.slices - b0, seen[RNN_ROWS];
+        for (int64_t r = 0; r < R; r++) {
+            rnn_copy(h + r * s.ldh, h0 + (b0 + r) * H, H);
+            if (drop) rnn_drop(hd + r * s.ldh, h + r * s.ldh, drop + (b0 + r) * H, H);
+            seen[r] = 0;
+        }
+        for (int64_t s0 = 0; s0 < s.T; s0 += s.steps) {
+            int64_t steps = s.T - s0 < s.steps ? s.T - s0 : s.steps;
+            rnn_project(&s, x, b0, R, s0, steps, work + s.at_w, 3 * H, bias, z);
+            for (int64_t t = s0; t < s0 + steps; t++) {
+                float *zt = z + (t - s0) * s.zs;
+                if (after) rnn_gemm(R, H, hd, s.ldh, work + s.at_u, 3 * H, rec, s.ldz, bias + 3 * H, 0);
+                else {
+                    rnn_gemm(R, H, hd, s.ldh, work + s.at_u, 2 * H, zt, s.ldz, NULL, 1);
+                    for (int64_t r = 0; r < R; r++) gru_reset(H, zt + r * s.ldz, hd + r * s.ldh, rh + r * s.ldh);
+                    rnn_gemm(R, H, rh, s.ldh, work + s.at_u2, H, zt + 2 * H, s.ldz, NULL, 1);
+                }
+                for (int64_t r = 0; r < R; r++) {
+                    int64_t b = b0 + r;
+                    float *hr = h + r * s.ldh, *y = hs + (b * s.T + t) * H, *keep = gates ? gates + (t * s.B + b) * width * H : NULL;
+                    if (rnn_on(&s, mask, b, t)) {
+                        gru_row(H, zt + r * s.ldz, rec + r * s.ldz, after, hr, keep);
+                        if (drop) rnn_drop(hd + r * s.ldh, hr, drop + b * H, H);
+                        seen[r] = 1;
+                    } else if (keep) memset(keep, 0, (size_t)(width * H) * 4);
+                    if (seen[r]) rnn_copy(y, hr, H); else memset(y, 0, (size_t)H * 4);
+                }
+            }
+        }
+        for (int64_t r = 0; r < R; r++) rnn_copy(hn + (b0 + r) * H, h + r * s.ldh, H);
+    }
+}
+
+/* One row of dz = [candidate, z, r, (candidate's state product)]; dh becomes its direct part, dh z. */
+static void gru_row_grad(int64_t H, const float *gates, const float *h, int after, float *dh, float *dz) {
+    LANES(j, n, H) {
+        vf u = rnn_get(gates + j, n), r = rnn_get(gates + H + j, n), g = rnn_get(gates + 2 * H + j, n), d = rnn_get(dh + j, n);
+        vf e = d * (1.f - u) * (1.f - g * g);
+        rnn_put(dz + j, e, n);
+        rnn_put(dz + H + j, d * (rnn_get(h + j, n) - g) * u * (1.f - u), n);
+        if (after) {
+            rnn_put(dz + 2 * H + j, e * rnn_get(gates + 3 * H + j, n) * r * (1.f - r), n);
+            rnn_put(dz + 3 * H + j, e * r, n);
+        }
+        rnn_put(dh + j, d * u, n);
+    }
+}
+/* Reset before: e is the gradient of r h; dz's r, and in e's place what passes on to the state. */
+static void gru_reset_grad(int64_t H, const float *gates, const float *hd, float *e, float *dz) {
+    LANES(j, n, H) {
+        vf r = rnn_get(gates + H + j, n), d = rnn_get(e + j, n);
+        rnn_put(dz + 2 * H + j, d * rnn_get(hd + j, n) * r * (1.f - r), n);
+        rnn_put(e + j, d * r, n);
+    }
+}
+
+FD_KERNEL(gru_grad) {    /* (dx), dh0, work | x, h0, hs, gates, (ghs), (gh), (mask), (drop) | see rnn_read */
+    const rnn s = rnn_read(c); int64_t H = s.H, F = s.F, q = 0, lo, hi; int after = (s.flags & RNN_AFTER) != 0, width = after ? 4 : 3;
+    int64_t N = 3 * H, size = (F + H + (after ? 2 : 1)) * N;
+    float *dx = s.flags & RNN_DX ? c->p[q++] : NULL, *dh0 = c->p[q++], *work = c->p[q++];
+    const float *x = c->p[q++], *h0 = c->p[q++], *hs = c->p[q++], *gates = c->p[q++];
+    const float *ghs = s.flags & RNN_GHS ? c->p[q++] : NULL, *gh = s.flags & RNN_GH ? c->p[q++] : NULL;
+    const uint8_t *mask = s.flags & RNN_MASK ? c->p[q++] : NULL;
+    const float *drop = s.flags & RNN_DROP ? c->p[q++] : NULL;
+    float *dz = work + s.at_local + tid * s.local, *hp = dz + s.steps * s.zs, *rh = hp + s.steps * s.hs;
+    float *dh = rh + s.steps * s.hs, *tmp = dh + s.hs;
+    fd_share(s.parts, 1, tid, nt, &lo, &hi);
+    for (int64_t p = lo; p < hi; p++) {
+        float *dw = work + s.at_parts + p * size, *du = dw + F * N, *db = du + H * N;
+        memset(dw, 0, (size_t)size * 4);
+        for (int64_t k = s.slices * p / s.parts; k < s.slices * (p + 1) / s.parts; k++) {
+            int64_t b0 = s.B * k / s.slices, R = s.B * (k + 1) / s.slices - b0, first[RNN_ROWS];
+            for (int64_t r = 0; r < R; r++) {
+                if (gh) rnn_copy(dh + r * s.ldh, gh + (b0 + r) * H, H); else memset(dh + r * s.ldh, 0, (size_t)H * 4);
+                first[r] = rnn_first(&s, mask, b0 + r);
+            }
+            for (int64_t s0 = (s.T - 1) / s.steps * s.steps; s0 >= 0; s0 -= s.steps) {
+                int64_t steps = s.T - s0 < s.steps ? s.T - s0 : s.steps;
+                for (int64_t t = s0 + steps - 1; t >= s0; t--) {
+                    float *zt = dz + (t - s0) * s.zs, *hpt = hp + (t - s0) * s.hs, *rht = rh + (t - s0) * s.hs;
+                    for (int64_t r = 0; r < R; r++) {
+                        int64_t b = b0 + r;
+                        float *dhr = dh + r * s.ldh, *zr = zt + r * s.ldz;
+                        const float *g = gates + (t * s.B + b) * width * H, *before = rnn_before(&s, h0, hs, b, t, first[r]);
+                        if (ghs && t >= first[r]) rnn_gain(dhr, ghs + (b * s.T + t) * H, H);
+                        rnn_drop(hpt + r * s.ldh, before, drop ? drop + b * H : NULL, H);
+                        if (t > s0) rnn_ahead(g - s.B * width * H, width * H);
+                        if (rnn_on(&s, mask, b, t)) gru_row_grad(H, g, before, after, dhr, zr);
+                        else memset(zr, 0, (size_t)(width * H) * 4);
+                        if (!after) rnn_drop(rht + r * s.ldh, hpt + r * s.ldh, g + H, H);
+                    }
+                    if (!after) {
+                        rnn_gemm(R, H, zt, s.ldz, work + s.at_u2, H, tmp, s.ldh, NULL, 0);
+                        for (int64_t r = 0; r < R; r++)
+                            gru_reset_grad(H, gates + (t * s.B + b0 + r) * width * H, hpt + r * s.ldh, tmp + r * s.ldh, zt + r * s.ldz);
+                        rnn_gemm(R, 2 * H, zt + H, s.ldz, work + s.at_u, H, tmp, s.ldh, NULL, 1);
+                        for (int64_t r = 0; r < R; r++) {
+                            if (drop) rnn_drop(tmp + r * s.ldh, tmp + r * s.ldh, drop + (b0 + r) * H, H);
+                            rnn_gain(dh + r * s.ldh, tmp + r * s.ldh, H);
+                        }
+                    } else rnn_state_grad(&s, R, N, zt + H, work + s.at_u, dh, tmp, drop ? drop + b0 * H : NULL);
+                }
+                if (dx) rnn_input_grad(&s, dx, b0, R, s0, steps, work + s.at_w, N, dz);
+                rnn_weight_grad(&s, x, b0, R, s0, steps, dz + H, 2 * H, dw, N);
+                rnn_weight_grad(&s, x, b0, R, s0, steps, dz, H, dw + 2 * H, N);
+                rnn_total(&s, R, steps, dz + H, 2 * H, db);
+                rnn_total(&s, R, steps, dz, H, db + 2 * H);
+                if (after) {
+                    rnn_outer(R, steps, H, hp, s.ldh, s.hs, N, dz + H, s.ldz, s.zs, du, N);
+                    rnn_total(&s, R, steps, dz + H, N, db + N);
+                } else {
+                    rnn_outer(R, steps, H, hp, s.ldh, s.hs, 2 * H, dz + H, s.ldz, s.zs, du, N);
+                    rnn_outer(R, steps, H, rh, s.ldh, s.hs, H, dz, s.ldz, s.zs, du + 2 * H, N);
+                }
+            }
+            for (int64_t r = 0; r < R; r++) rnn_copy(dh0 + (b0 + r) * H, dh + r * s.ldh, H);
+        }
+    }
+}
+
+static inline vf simple_act(vf z, int act) { return act == 3 ? rnn_tanh(z) : act == 1 ? vf_sel((vi)(z < 0.f), vf_set1(0.f), z) : z; }
+static inline vf simple_slope(vf d, vf y, int act) { return act == 3 ? d * (1.f - y * y) : act == 1 ? vf_sel((vi)(y > 0.f), d, vf_set1(0.f)) : d; }
+
+FD_KERNEL(simple_rnn) {   /* hs[B, T, H], h[B, H], work | x, h0, b, (mask), (drop) | see rnn_read */
+    const rnn s = rnn_read(c); int64_t H = s.H, q = 0, lo, hi; int act = s.flags / RNN_ACT;
+    float *hs = c->p[q++], *hn = c->p[q++], *work = c->p[q++];
+    const float *x = c->p[q++], *h0 = c->p[q++], *bias = c->p[q++];
+    const uint8_t *mask = s.flags & RNN_MASK ? c->p[q++] : NULL;
+    const float *drop = s.flags & RNN_DROP ? c->p[q++] : NULL;
+    float *z = work + s.at_local + tid * s.local, *h = z + s.steps * s.zs, *hd = drop ? h + s.hs : h;
+    fd_share(s.slices, 1, tid, nt, &lo, &hi);
+    for (int64_t k = lo; k < hi; k++) {
+        int64_t b0 = s.B * k / s.slices, R = s.B * (k + 1) / s.slices - b0, seen[RNN_ROWS];
+        for (int64_t r = 0; r < R; r++) {
+            rnn_copy(h + r * s.ldh, h0 + (b0 + r) * H, H);
+            if (drop) rnn_drop(hd + r * s.ldh, h + r * s.ldh, drop + (b0 + r) * H, H);
+            seen[r] = 0;
+        }
+        for (int64_t s0 = 0; s0 < s.T; s0 += s.steps) {
+            int64_t steps = s.T - s0 < s.steps ? s.T - s0 : s.steps;
+            rnn_project(&s, x, b0, R, s0, steps, work + s.at_w, H, bias, z);
+            for (int64_t t = s0; t < s0 + steps; t++) {
+                float *zt = z + (t - s0) * s.zs;
+                rnn_gemm(R, H, hd, s.ldh, work + s.at_u, H, zt, s.ldz, NULL, 1);
+                for (int64_t r = 0; r < R; r++) {
+                    int64_t b = b0 + r;
+                    float *hr = h + r * s.ldh, *y = hs + (b * s.T + t) * H;
+                    if (rnn_on(&s, mask, b, t)) {
+                        LANES(j, n, H) rnn_put(hr + j, simple_act(rnn_get(zt + r * s.ldz + j, n), act), n);
+                        if (drop) rnn_drop(hd + r * s.ldh, hr, drop + b * H, H);
+                        seen[r] = 1;
+                    }
+                    if (seen[r]) rnn_copy(y, hr, H); else memset(y, 0, (size_t)H * 4);
+                }
+            }
+        }
+        for (int64_t r = 0; r < R; r++) rnn_copy(hn + (b0 + r) * H, h + r * s.ldh, H);
+    }
+}
+
+FD_KERNEL(simple_rnn_grad) {   /* (dx), dh0, work | x, h0, hs, (ghs), (gh), (mask), (drop) | see rnn_read */
+    const rnn s = rnn_read(c); int64_t H = s.H, F = s.F, q = 0, lo, hi, size = (F + H + 1) * H; int act = s.flags / RNN_ACT;
+    float *dx = s.flags & RNN_DX ? c->p[q++] : NULL, *dh0 = c->p[q++], *work = c->p[q++];
+    const float *x = c->p[q++], *h0 = c->p[q++], *hs = c->p[q++];
+    const float *ghs = s.flags & RNN_GHS ? c->p[q++] : NULL, *gh = s.flags & RNN_GH ? c->p[q++] : NULL;
+    const uint8_t *mask = s.flags & RNN_MASK ? c->p[q++] : NULL;
+    const float *drop = s.flags & RNN_DROP ? c->p[q++] : NULL;
+    float *dz = work + s.at_local + tid * s.local, *hp = dz + s.steps * s.zs, *dh = hp + s.steps * s.hs, *tmp = dh + s.hs;
+    fd_share(s.parts, 1, tid, nt, &lo, &hi);
+    for (int64_t p = lo; p < hi; p++) {
+        float *dw = work + s.at_parts + p * size, *du = dw + F * H, *db = du + H * H;
+        memset(dw, 0, (size_t)size * 4);
+        for (int64_t k = s.slices * p / s.parts; k < s.slices * (p + 1) / s.parts; k++) {
+            int64_t b0 = s.B * k / s.slices, R = s.B * (k + 1) / s.slices - b0, first[RNN_ROWS];
+            for (int64_t r = 0; r < R; r++) {
+                if (gh) rnn_copy(dh + r * s.ldh, gh + (b0 + r) * H, H); else memset(dh + r * s.ldh, 0, (size_t)H * 4);
+                first[r] = rnn_first(&s, mask, b0 + r);
+            }
+            for (int64_t s0 = (s.T - 1) / s.steps * s.steps; s0 >= 0; s0 -= s.steps) {
+                int64_t steps = s.T - s0 < s.steps ? s.T - s0 : s.steps;
+                for (int64_t t = s0 + steps - 1; t >= s0; t--) {
+                    float *zt = dz + (t - s0) * s.zs;
+                    for (int64_t r = 0; r < R; r++) {
+                        int64_t b = b0 + r;
+                        float *dhr = dh + r * s.ldh, *zr = zt + r * s.ldz;
+                        if (ghs && t >= first[r]) rnn_gain(dhr, ghs + (b * s.T + t) * H, H);
+                        rnn_drop(hp + (t - s0) * s.hs + r * s.ldh, rnn_before(&s, h0, hs, b, t, first[r]), drop ? drop + b * H : NULL, H);
+                        if (rnn_on(&s, mask, b, t)) {
+                            LANES(j, n, H) rnn_put(zr + j, simple_slope(rnn_get(dhr + j, n), rnn_get(hs + (b * s.T + t) * H + j, n), act), n);
+                            memset(dhr, 0, (size_t)H * 4);
+                        } else memset(zr, 0, (size_t)H * 4);
+                    }
+                    rnn_state_grad(&s, R, H, zt, work + s.at_u, dh, tmp, drop ? drop + b0 * H : NULL);
+                }
+                if (dx) rnn_input_grad(&s, dx, b0, R, s0, steps, work + s.at_w, H, dz);
+                rnn_weight_grad(&s, x, b0, R, s0, steps, dz, H, dw, H);
+                rnn_outer(R, steps, H, hp, s.ldh, s.hs, H, dz, s.ldz, s.zs, du, H);
+                rnn_total(&s, R, steps, dz, H, db);
+            }
+            for (int64_t r = 0; r < R; r++) rnn_copy(dh0 + (b0 + r) * H, dh + r * s.ldh, H);
+        }
+    }
+}

@@ -1,0 +1,64 @@
+"""Whole-sequence recurrent primitives: what a mask means, and gradients that do not depend on how they are asked for."""
+import numpy as np
+import pytest
+
+from fastdl.core.tape import GradientTape
+from fastdl.core.tensor import Tensor
+from fastdl.primitives.recurrent import gru_sequence, lstm_sequence, simple_rnn_sequence
+
+KINDS = {"lstm": (lstm_sequence, 4, 2), "gru": (gru_sequence, 3, 1), "simple": (simple_rnn_sequence, 1, 1)}
+
+
+def inputs(kind, B=34, T=15, F=6, H=9):
+    rng, (_, G, states) = np.random.default_rng(0), KINDS[kind]
+    draw = lambda *s: Tensor((0.5 * rng.standard_normal(s)).astype("float32"))
+    bias = (2, G * H) if kind == "gru" else (G * H,)
+    return [draw(B, T, F), *[draw(B, H) for _ in range(states)], draw(F, G * H), draw(H, G * H), draw(*bias)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_masked_steps_carry_the_state_and_repeat_the_output(kind):
+    run, ins = KINDS[kind][0], inputs(kind)
+    mask = np.ones((34, 15), bool)
+    mask[1, 4:7] = mask[2, :3] = mask[3] = False
+    hs, h = [t.numpy() for t in run(*ins, Tensor(mask))[:2]]
+    plain = run(*ins)[0].numpy()
+    assert (hs[1, 4:7] == hs[1, 3]).all() and (hs[1, :4] == plain[1, :4]).all() and (hs[1, 7] != plain[1, 7]).any()
+    assert (hs[2, :3] == 0).all() and (hs[2, 3] != 0).all()
+    assert (hs[3] == 0).all() and (h[3] == ins[1].numpy()[3]).all()
+    assert (hs[4:] == plain[4:]).all() and (h[4:] == plain[4:, -1]).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_reverse_runs_through_time_backwards_in_the_order_of_its_steps(kind):
+    run, ins = KINDS[kind][0], inputs(kind)
+    turned = [Tensor(np.ascontiguousarray(ins[0].numpy()[:, ::-1])), *ins[1:]]
+    for a, b in zip(run(*ins, reverse=True), run(*turned)):
+        assert a.numpy().tobytes() == b.numpy().tobytes()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradient_is_the_same_however_it_is_asked_for(kind):
+    """With what the forward pass kept or made again, with dx or without, with a zero gradient or none."""
+    run, ins = KINDS[kind][0], inputs(kind)
+    found = []
+    for keep in (True, False):
+        for sources in (ins, ins[1:]):
+            for zero in (False, True):
+                with GradientTape() as tape:
+                    for t in sources:
+                        tape.watch(t)
+                    ys = run(*ins, **({} if kind == "simple" else dict(keep=keep)))
+                seeds = [Tensor(np.ones(ys[0].shape, "float32"))] + [Tensor(np.zeros(ys[1].shape, "float32"))] * zero
+                back = tape.gradient(list(ys[:1 + zero]), list(sources), seeds)
+                found.append([g.numpy().tobytes() for g in back[-len(ins) + 1:]])
+    assert all(f == found[0] for f in found)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_shapes_that_do_not_fit_are_refused(kind):
+    run, ins = KINDS[kind][0], inputs(kind)
+    with pytest.raises(ValueError, match="do not fit"):
+        run(ins[0], *[Tensor(np.zeros((3, 9), "float32"))] * KINDS[kind][2], *ins[-3:])
+    with pytest.raises(ValueError, match="bias"):
+        run(*ins[:-1], Tensor(np.zeros(5, "float32")))
