@@ -2,6 +2,7 @@
 
 A hook that a callback does not define costs nothing: batch logs are computed only for those who read them.
 """
+import os
 import sys
 import time
 import warnings
@@ -31,6 +32,17 @@ class Callback:
 
     def set_model(self, model):
         self._model = model
+
+    state_names = ()                         # attributes that a resumed training needs back
+
+    def get_state(self):
+        """What BackupAndRestore keeps of this callback: numbers, strings, arrays, lists and dicts."""
+        return {name: getattr(self, name) for name in self.state_names}
+
+    def set_state(self, state):
+        for name, value in state.items():
+            if name in self.state_names:
+                setattr(self, name, value)
 
     def on_epoch_begin(self, epoch, logs=None): pass
     def on_epoch_end(self, epoch, logs=None): pass
@@ -108,6 +120,8 @@ class CallbackList(Callback):
         super().set_model(model)
         for callback in self.callbacks:
             callback.set_model(model)
+            if isinstance(callback, BackupAndRestore):
+                callback.others = [c for c in self.callbacks if c is not callback]
 
     def batch_begin(self, mode, batch):
         for callback in self._begin[mode]:
@@ -140,7 +154,12 @@ class CallbackList(Callback):
             getattr(callback, hook)(*args)
 
     def on_epoch_begin(self, epoch, logs=None): self._each("on_epoch_begin", epoch, logs or {})
-    def on_epoch_end(self, epoch, logs=None): self._each("on_epoch_end", epoch, {} if logs is None else logs)
+    def on_epoch_end(self, epoch, logs=None):
+        self._each("on_epoch_end", epoch, {} if logs is None else logs)
+        for callback in self.callbacks:
+            if isinstance(callback, BackupAndRestore):
+                callback.after_epoch()
+
     def on_train_begin(self, logs=None): self._each("on_train_begin", logs or {})
     def on_train_end(self, logs=None): self._each("on_train_end", logs or {})
     def on_test_begin(self, logs=None): self._each("on_test_begin", logs or {})
@@ -151,6 +170,8 @@ class CallbackList(Callback):
 
 class History(Callback):
     """history[name][k] = the value of `name` after epoch `epoch[k]`; what fit returns."""
+
+    state_names = ("history", "epoch")
 
     def __init__(self):
         super().__init__()
@@ -285,6 +306,8 @@ class EarlyStopping(Callback):
     restore_best_weights puts back the weights of the best epoch; start_from_epoch waits before watching.
     """
 
+    state_names = ("wait", "best", "best_epoch", "stopped_epoch", "best_weights")
+
     def __init__(self, monitor="val_loss", min_delta=0, patience=0, verbose=0, mode="auto", baseline=None,
                  restore_best_weights=False, start_from_epoch=0):
         super().__init__()
@@ -375,6 +398,8 @@ class LearningRateScheduler(Callback):
 class ReduceLROnPlateau(Callback):
     """learning rate *= factor when `monitor` has not improved for `patience` epochs"""
 
+    state_names = ("best", "wait", "cooldown_counter")
+
     def __init__(self, monitor="val_loss", factor=0.1, patience=10, verbose=0, mode="auto", min_delta=1e-4, cooldown=0,
                  min_lr=0.0):
         super().__init__()
@@ -417,6 +442,8 @@ class ModelCheckpoint(Callback):
     `filepath` may hold {epoch} and the names of logs, as in "model-{epoch:02d}-{val_loss:.2f}.keras".
     """
 
+    state_names = ("best", "_batches")
+
     def __init__(self, filepath, monitor="val_loss", verbose=0, save_best_only=False, save_weights_only=False, mode="auto",
                  save_freq="epoch", initial_value_threshold=None):
         super().__init__()
@@ -425,10 +452,10 @@ class ModelCheckpoint(Callback):
         self.save_best_only, self.save_weights_only, self.save_freq = save_best_only, save_weights_only, save_freq
         self.monitor_op, worst = _better(monitor, mode)
         self.best = worst if initial_value_threshold is None else initial_value_threshold
+        self._batches, self._epoch = 0, 0
         if save_freq != "epoch":
             if not isinstance(save_freq, int) or save_freq < 1:
                 raise bad_argument("save_freq", repr(save_freq), '"epoch" or a number of batches', 'save_freq="epoch"')
-            self._batches, self._epoch = 0, 0
             self.on_train_batch_end = self._after_batch
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -450,12 +477,100 @@ class ModelCheckpoint(Callback):
                 return
             self.best = value
         path = self.filepath.format(epoch=epoch + 1, **(logs or {}))
-        if self.save_weights_only:
-            self.model.save_weights(path, overwrite=True)
-        else:
-            self.model.save(path, overwrite=True)
+        if os.path.dirname(path):
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+        try:
+            (self.model.save_weights if self.save_weights_only else self.model.save)(path, overwrite=True)
+        except OSError as error:
+            _keep_going(error, path)
+            return
         if self.verbose:
             print(f"\nEpoch {epoch + 1}: saved to {path}", file=sys.stdout)
+
+
+def _keep_going(error, path):
+    """A full disk does not end a training: the file before is whole. Other errors do."""
+    from fastdl.saving.checkpoint import is_full
+    if not is_full(error):
+        raise error
+    warnings.warn(f"{path} was not written ({error}); the file before it is as it was, and the training goes on.", stacklevel=4)
+
+
+class BackupAndRestore(Callback):
+    """A training that was killed goes on where it was: fit() with the same arguments ends as if nothing had happened.
+
+    `backup_dir` gets one file with weights, optimizer, random counters, position, History and the other callbacks' state,
+    after each epoch or each `save_freq` batches. It goes when fit() ends by itself, unless delete_checkpoint=False.
+    """
+
+    def __init__(self, backup_dir, save_freq="epoch", double_checkpoint=True, delete_checkpoint=True, verbose=0):
+        super().__init__()
+        if save_freq != "epoch" and (not isinstance(save_freq, int) or save_freq < 1):
+            raise bad_argument("save_freq", repr(save_freq), '"epoch" or a number of batches', 'save_freq="epoch"')
+        self.backup_dir, self.save_freq, self.delete_checkpoint, self.verbose = str(backup_dir), save_freq, delete_checkpoint, verbose
+        self.path = os.path.join(self.backup_dir, "training.snapshot")
+        self.others, self._state, self._epoch, self._batches, self._start = [], None, 0, 0, None
+        if save_freq != "epoch":
+            self.on_train_batch_end = self._after_batch
+
+    def on_train_begin(self, logs=None):
+        from fastdl.saving import checkpoint
+        os.makedirs(self.backup_dir, exist_ok=True)
+        self._state, self._batches = checkpoint.newest_snapshot(self.path), 0
+        if self._state is not None:
+            checkpoint.restore_training(self.model, self._state["training"])
+            self.model._compile_resume = (self._state["epoch"], self._state["batch"])
+            if self.verbose:
+                print(f"Resuming from {self.path}: epoch {self._state['epoch'] + 1}, batch {self._state['batch']}.")
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch, self._start = epoch, np.random.get_state()
+        self._put_back()
+
+    def _put_back(self):
+        """After the others' on_train_begin and the reset of metrics, which would undo it."""
+        state, self._state = self._state, None
+        if state is None:
+            return
+        from fastdl.saving import checkpoint
+        checkpoint.restore_training(self.model, state["training"])
+        if not state["batch"]:
+            self.model.reset_metrics()
+        self._start, self._batches = np.random.get_state(), state["batches"]
+        for callback, (name, kept) in zip(self.others, state["callbacks"]):
+            if type(callback).__name__ == name:
+                callback.set_state(kept)
+
+    def _after_batch(self, batch, logs=None):
+        self._batches += 1
+        if self._batches % self.save_freq == 0:
+            self._write(self._epoch, batch + 1)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._ended = epoch + 1, logs            # History writes this epoch down after us: save when all have
+
+    def after_epoch(self):
+        if self.save_freq == "epoch":
+            self._write(self._ended[0], 0)
+
+    def _write(self, epoch, batch):
+        from fastdl.saving import checkpoint
+        training = checkpoint.training_state(self.model)
+        if batch:                                # the permutation of this epoch is drawn again, from where it was drawn
+            training["numpy"] = [self._start[0], np.asarray(self._start[1]), *(kind(v) for kind, v in zip((int, int, float), self._start[2:]))]
+        kept = [[type(c).__name__, c.get_state() if hasattr(c, "get_state") else {}] for c in self.others]
+        try:
+            checkpoint.write_snapshot(self.path, {"epoch": epoch, "batch": batch, "batches": self._batches, "training": training,
+                                                  "callbacks": kept})
+        except OSError as error:
+            _keep_going(error, self.path)
+
+    def on_train_end(self, logs=None):
+        self._put_back()
+        loss = (logs or {}).get("loss")
+        if self.delete_checkpoint and (loss is None or np.isfinite(loss)):
+            from fastdl.saving.checkpoint import remove_snapshots
+            remove_snapshots(self.path)
 
 
 class CSVLogger(Callback):
@@ -467,8 +582,6 @@ class CSVLogger(Callback):
         self._file = self._writer = self._names = None
 
     def on_train_begin(self, logs=None):
-        import os
-
         self._header = not (self.append and os.path.exists(self.filename) and os.path.getsize(self.filename))
         self._file = open(self.filename, "a" if self.append else "w", newline="", encoding="utf-8")
         self._writer = None

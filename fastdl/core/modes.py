@@ -10,7 +10,7 @@ from .tensor import Tensor, TracedValueError  # noqa: F401  (TracedValueError is
 def share(kernel, outs, ins, ints):
     """How many threads a call is worth: a region costs microseconds, so small work stays on one."""
     if kernel.startswith("gemm"):
-        work = ints[0] * ints[1] * ints[2] * (ints[5] if len(ints) > 5 else 1) // 16
+        work = ints[0] * ints[1] * ints[2] * ints[5] // (8 if ints[0] == 1 else 16)        # one row: all that counts is reading B
     else:
         work = max([x.size for x in outs] + [x.size for x in ins])
     return native.get_threads() if work >= 32768 else 1

@@ -165,20 +165,18 @@ class Functional(Model):
 
         layers = []
         for op in self._operations:
+            nodes = [n for n in op._inbound_nodes if id(n) in index and n in self._run_nodes]
             if isinstance(op, OpCall):
-                entry = {"module": "fastdl.ops", "class_name": "OpCall", "config": op.get_config(),
-                         "registered_name": "OpCall"}
+                from fastdl.models.op_config import op_entry
+                entry = op_entry(op, nodes, write)
             else:
                 entry = serialization.serialize_keras_object(op)
+                entry["inbound_nodes"] = [{"args": [write(a) for a in n.args], "kwargs": {k: write(v) for k, v in n.kwargs.items()}}
+                                          for n in nodes]
             entry["name"] = op.name
-            entry["inbound_nodes"] = [
-                {"args": [write(a) for a in n.args], "kwargs": {k: write(v) for k, v in n.kwargs.items()}}
-                for n in op._inbound_nodes if id(n) in index and n in self._run_nodes]
             layers.append(entry)
 
         def ends(struct):
-            if isinstance(struct, KerasTensor):
-                return [key(struct)]
             return map_structure(key, struct)
 
         return {"name": self.name, "trainable": self._trainable, "layers": layers,
@@ -186,41 +184,64 @@ class Functional(Model):
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
+        from fastdl.errors import FileError
+        try:
+            return cls._from_config(config, custom_objects)
+        except FileError:
+            raise
+        except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError, MemoryError) as error:
+            raise FileError(f"The model's config does not make a model: {type(error).__name__}: {error}") from error
+
+    @classmethod
+    def _from_config(cls, config, custom_objects):
+        from fastdl.layers.core import InputLayer
+        from fastdl.models.op_config import make_operation
         from fastdl.saving import serialization
-        made = {}
-        pending = []
+        made, settings, pending = {}, {}, []
         for entry in config["layers"]:
             name = entry.get("name") or entry["config"]["name"]
-            made[name] = _make_operation(entry, custom_objects, serialization)
-            for node in entry.get("inbound_nodes", ()):
+            serialization.check_name(name)
+            if name in made:
+                raise ValueError(f"The model's config defines two layers named {name!r}.")
+            made[name], settings[name] = make_operation(entry, custom_objects)
+            for node in entry.get("inbound_nodes") or ():
                 pending.append((name, node))
         done = {name: [] for name in made}
         for name, op in made.items():
-            from fastdl.layers.core import InputLayer
             if isinstance(op, InputLayer):
                 done[name].append([op.output])
 
         def tensor(history):
             name, node, i = history[0], history[1], history[2]
+            if not all(isinstance(k, int) and k >= 0 for k in (node, i)):
+                raise ValueError(f"The model's config counts calls wrongly: {history!r:.80}.")
             if name not in made:
-                raise ValueError(f"The model's config uses a layer {name!r} that it does not define.")
+                raise ValueError(f"The model's config uses a layer {name!r:.80} that it does not define.")
             if node >= len(done[name]):
                 raise LookupError
+            if i >= len(done[name][node]):
+                raise ValueError(f"The model's config uses output {i} of {name!r:.80}, which has {len(done[name][node])}.")
             return done[name][node][i]
 
         def read(v):
             if isinstance(v, dict):
                 if v.get("class_name") == "__keras_tensor__":
                     return tensor(v["config"]["keras_history"])
+                if v.get("class_name") == "__tuple__":
+                    return tuple(read(x) for x in v.get("items", ()))
                 if "class_name" in v and "config" in v:
                     return serialization.deserialize_keras_object(v, custom_objects=custom_objects)
                 return {k: read(x) for k, x in v.items()}
             return [read(x) for x in v] if isinstance(v, list) else v
 
+        def read_old(v):                     # Keras 2 wrote other tensors among the keywords as [layer, node, tensor]
+            known = isinstance(v, list) and len(v) >= 3 and isinstance(v[0], str) and v[0] in made and isinstance(v[1], int)
+            return tensor(v) if known else read(v)
+
         while pending:                       # layers may be listed before what they use
-            later = []
+            later, waiting = [], set()
             for name, node in pending:
-                if any(n == name for n, _ in later):
+                if name in waiting:
                     later.append((name, node))
                     continue
                 try:
@@ -230,11 +251,16 @@ class Functional(Model):
                         entries = [node] if node and isinstance(node[0], str) else node
                         tensors = [tensor(e) for e in entries]
                         args = [tensors[0] if len(tensors) == 1 else tensors]
-                        kwargs = {k: read(v) for k, v in (entries[0][3] if len(entries[0]) > 3 else {}).items()}
+                        kwargs = {k: read_old(v) for k, v in (entries[0][3] if len(entries[0]) > 3 else {}).items()}
+                except (IndexError, KeyError):
+                    raise
                 except LookupError:
                     later.append((name, node))
+                    waiting.add(name)
                     continue
-                done[name].append(flatten(made[name](*args, **kwargs)))
+                if getattr(made[name], "op_name", None) == "get_item":
+                    args = [tuple(a) if isinstance(a, list) else a for a in args]
+                done[name].append(flatten(made[name](*args, **kwargs, **settings[name])))
             if len(later) == len(pending):
                 raise ValueError(f"The model's config has a cycle or misses a layer near {later[0][0]!r}.")
             pending = later
@@ -251,6 +277,8 @@ class Functional(Model):
         def single(x):
             return x[0] if isinstance(x, list) and len(x) == 1 else x
 
+        if not config["input_layers"] or not config["output_layers"]:
+            raise ValueError("It names no inputs or no outputs.")
         model = cls(single(ends(config["input_layers"])), single(ends(config["output_layers"])), name=config.get("name"))
         if config.get("trainable") is False:
             model.trainable = False
@@ -272,13 +300,3 @@ class Functional(Model):
                 values[id(t)] = y
         get = lambda t: values[id(t)]
         return Functional(map_structure(get, self._inputs_struct), map_structure(get, self._outputs_struct), name=self.name)
-
-
-def _make_operation(entry, custom_objects, serialization):
-    module, name = str(entry.get("module", "")), entry["class_name"]
-    if name == "OpCall":
-        return OpCall.from_config(entry["config"])
-    if module.startswith("keras") and ".ops." in module:       # Keras writes `Add` for ops.add, `GetItem` for x[...]
-        return OpCall(symbolic.snake_case(name), entry["config"].get("name"))
-    layer = serialization.deserialize_keras_object(entry, custom_objects=custom_objects)
-    return layer

@@ -144,7 +144,8 @@ class Model(Trainer, Layer):
 
     def to_json(self, **kwargs):
         from fastdl.saving import serialization
-        return json.dumps(serialization.serialize_keras_object(self), **kwargs)
+        with serialization.ObjectSharingScope():
+            return json.dumps(serialization.serialize_keras_object(self), **kwargs)
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
@@ -165,9 +166,10 @@ def _inject_functional(cls):
     cls.__bases__ = tuple(Functional if b is Model else b for b in cls.__bases__)
 
 
-def model_from_json(text, custom_objects=None):
-    from fastdl.saving import serialization
-    return serialization.deserialize_keras_object(json.loads(text), custom_objects=custom_objects)
+def model_from_json(json_string, custom_objects=None, **kwargs):
+    """The model, with new weights, that to_json() of fastdl, Keras 3 or Keras 2 described."""
+    from fastdl import saving
+    return saving.model_from_json(json_string, custom_objects=custom_objects, **kwargs)
 
 
 def clone_model(model, input_tensors=None, clone_function=None, **kwargs):

@@ -143,12 +143,28 @@ class Sequential(Model):
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        from fastdl.saving import serialization
+        from fastdl.errors import FileError
         if isinstance(config, list):                    # the oldest files hold the bare list of layers
             config = {"layers": config}
+        if not isinstance(config, dict) or not isinstance(config.get("layers"), (list, tuple)):
+            raise FileError(f"The config of a Sequential model must be a dict with a list of layers, got {config!r:.80}")
+        try:
+            return cls._from_config(config, custom_objects)
+        except FileError:
+            raise
+        except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError, MemoryError) as error:
+            raise FileError(f"The model's config does not make a model: {type(error).__name__}: {error}") from error
+
+    @classmethod
+    def _from_config(cls, config, custom_objects):
+        from fastdl.errors import FileError
+        from fastdl.saving import serialization
         model = cls(name=config.get("name"))
         for entry in config["layers"]:
-            model.add(serialization.deserialize_keras_object(entry, custom_objects=custom_objects))
+            layer = serialization.deserialize_keras_object(entry, custom_objects=custom_objects)
+            if not isinstance(layer, Layer):
+                raise FileError(f"The config lists a {type(layer).__name__} among the model's layers, which is no layer: {entry!r:.80}")
+            model.add(layer)
         shape = config.get("build_input_shape")
         if model._functional is None and shape and model._sequence:
             model.build(tuple(shape))

@@ -3,23 +3,25 @@
 A config names things; it never holds or fetches code. Names are looked up in tables made of fastdl's own public classes
 and functions, then in what the program registered or passed as custom_objects. Nothing is imported or evaluated.
 """
-import functools
 import threading
 
 import numpy as np
 
 from fastdl.core.tensor import Tensor, convert_to_tensor
 from fastdl.errors import FileError, did_you_mean, unknown_name
+from fastdl.saving.registry import KINDS, ROOTS, _home, _kinds_of, classes, functions  # noqa: F401
 
 MAX_DEPTH = 200                                     # nested objects; deeper configs are built to break the reader
 DTYPES = ("float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool")
+HARMLESS = {"quantization_config": None, "time_major": False}           # what Keras writes and these values leave without effect
+POLICIES = ("DTypePolicy", "FloatDTypePolicy", "Policy")
 _GLOBAL = {}                                        # "package>name" -> class or function
 _NAMES = {}                                         # id of a registered object -> "package>name"
 
 
 class _Local(threading.local):
     def __init__(self):
-        self.scopes, self.depth, self.shared, self.sharing = [], 0, None, None
+        self.scopes, self.depth, self.shared, self.sharing, self.writing = [], 0, None, None, False
 
 
 _local = _Local()
@@ -109,119 +111,6 @@ def custom_names(custom_objects=None):
     return [*(custom_objects or {}), *(k for scope in _local.scopes for k in scope), *_GLOBAL]
 
 
-# ---------------------------------------------------------------- fastdl's own names: the closed registry
-def _layers():
-    from fastdl import layers
-    return vars(layers), layers.Layer
-
-
-def _models():
-    from fastdl import models
-    return vars(models), models.Model
-
-
-def _initializers():
-    from fastdl import initializers
-    return vars(initializers), initializers.Initializer
-
-
-def _regularizers():
-    from fastdl import regularizers
-    return vars(regularizers), regularizers.Regularizer
-
-
-def _constraints():
-    from fastdl import constraints
-    return vars(constraints), constraints.Constraint
-
-
-def _losses():
-    from fastdl import losses
-    return vars(losses), losses.Loss
-
-
-def _metrics():
-    from fastdl import metrics
-    return vars(metrics), metrics.Metric
-
-
-def _optimizers():
-    from fastdl import optimizers
-    return vars(optimizers), optimizers.Optimizer
-
-
-def _schedules():
-    from fastdl import optimizers
-    return vars(optimizers.schedules), optimizers.schedules.LearningRateSchedule
-
-
-def _random():
-    from fastdl import random
-    return vars(random), random.SeedGenerator
-
-
-def _activations():
-    from fastdl import activations
-    return activations.FUNCTIONS, ()
-
-
-KINDS = {"layers": _layers, "models": _models, "optimizers": _optimizers, "schedules": _schedules, "losses": _losses,
-         "metrics": _metrics, "initializers": _initializers, "regularizers": _regularizers, "constraints": _constraints,
-         "random": _random, "activations": _activations}
-ROOTS = ("keras", "fastdl", "tf_keras")             # whose module names mean the tables below
-HARMLESS = {"quantization_config": None, "time_major": False}           # what Keras writes and these values leave without effect
-POLICIES = ("DTypePolicy", "FloatDTypePolicy", "Policy")
-
-
-@functools.lru_cache(maxsize=None)
-def classes(kind):
-    """Public name -> class of one kind."""
-    names, base = KINDS[kind]()
-    return {k: v for k, v in names.items() if isinstance(v, type) and issubclass(v, base) and not k.startswith("_")
-            and v.__module__.startswith("fastdl.")}
-
-
-@functools.lru_cache(maxsize=None)
-def functions(kind):
-    """Public name -> function that a config may name: activations, and losses and metrics of (y_true, y_pred)."""
-    if kind == "activations":
-        return KINDS[kind]()[0]
-    if kind not in ("losses", "metrics"):
-        return {}
-    return {k: v for k, v in KINDS[kind]()[0].items() if not k.startswith("_") and not isinstance(v, type) and callable(v)
-            and (getattr(v, "__module__", None) or "").startswith("fastdl.") and _takes_predictions(v)}
-
-
-def _takes_predictions(f):
-    code = getattr(getattr(f, "__wrapped__", f), "__code__", None)
-    return code is not None and code.co_varnames[:2] == ("y_true", "y_pred")
-
-
-def _kinds_of(module):
-    """The kinds that a module name of Keras's or ours means; None for anybody else's module."""
-    parts = module.split(".")
-    if parts[0] not in ROOTS:
-        return None
-    if "schedules" in parts:
-        return ["schedules"]
-    if len(parts) == 1 or "engine" in parts:                # "keras" itself, and keras.engine of Keras 2
-        return ["models", "layers"]
-    return [k for k in parts if k in KINDS][:1]
-
-
-def _home(thing):
-    """(kind, public name) of one of our own classes or functions, or None."""
-    parts = (getattr(thing, "__module__", None) or "").split(".")
-    if parts[0] != "fastdl" or len(parts) < 2:
-        return None
-    for kind in (parts[1], "schedules") if parts[1] == "optimizers" else (parts[1],):
-        if kind in KINDS:
-            table = classes(kind) if isinstance(thing, type) else functions(kind)
-            if table.get(thing.__name__) is thing:
-                return kind, thing.__name__
-    return None
-
-
 # ---------------------------------------------------------------- objects -> configs
 def serialize_keras_object(obj):
     """`obj` as numbers, strings, lists and dicts, which deserialize_keras_object reads back.
@@ -230,6 +119,16 @@ def serialize_keras_object(obj):
     >>> serialize_keras_object(initializers.Zeros())["class_name"]
     'Zeros'
     """
+    if _local.sharing is None or _local.writing:
+        return _write(obj)
+    _local.writing = True
+    try:
+        return without_single_ids(_write(obj))
+    finally:
+        _local.writing = False
+
+
+def _write(obj):
     if obj is None or isinstance(obj, (bool, int, float, str)):
         return obj
     if isinstance(obj, np.generic):
@@ -313,11 +212,31 @@ def _serialize_instance(obj):
             made["build_config"] = serialize_keras_object(build)
     if hasattr(obj, "get_compile_config"):
         made["compile_config"] = serialize_keras_object(obj.get_compile_config()) or {}
-    if _local.sharing is not None:                                      # the first writing gets its id when a second follows
-        first = _local.sharing.setdefault(id(obj), (obj, made))[1]
-        if first is not made:
-            made["shared_object_id"] = first.setdefault("shared_object_id", len(_local.sharing))
+    if _local.sharing is not None:                                      # without_single_ids() drops those that mean nothing
+        made["shared_object_id"] = _local.sharing.setdefault(id(obj), (obj, len(_local.sharing) + 1))[1]
     return made
+
+
+def without_single_ids(config):
+    """A finished config without the shared_object_ids that only one object has."""
+    counts = {}
+
+    def each(x):
+        if isinstance(x, (list, tuple)):
+            for v in x:
+                yield from each(v)
+        elif isinstance(x, dict):
+            yield x
+            for v in x.values():
+                yield from each(v)
+
+    for x in each(config):
+        if "shared_object_id" in x:
+            counts[x["shared_object_id"]] = counts.get(x["shared_object_id"], 0) + 1
+    for x in each(config):
+        if counts.get(x.get("shared_object_id")) == 1:
+            del x["shared_object_id"]
+    return config
 
 
 def _written_module(home, cls):
@@ -402,10 +321,33 @@ def _read(config, module_objects=None):
     shared = config.get("shared_object_id")
     if shared is not None and _local.shared is not None and _hashable(shared) in _local.shared:
         return _local.shared[shared]
-    made = _make(_find_class(config, module_objects), config)
     if shared is not None and _local.shared is not None:
-        _local.shared[shared] = made
+        made = _met_without_id(config)
+        if made is not None:
+            _local.shared[shared] = made
+            return made
+    made = _make(_find_class(config, module_objects), config)
+    if _local.shared is not None:
+        if shared is not None:
+            _local.shared[shared] = made
+        elif isinstance(config["config"], dict) and isinstance(config["config"].get("name"), str):
+            _local.shared.setdefault(("first", name, config["config"]["name"]), (made, config))
     return made
+
+
+def _met_without_id(config):
+    """Keras 3 loses the id of an object's first writing inside a nested model: the one of the same name and content is meant."""
+    inner = config["config"]
+    if not isinstance(inner, dict) or not isinstance(inner.get("name"), str) or "layers" not in inner:
+        return None
+    made, first = _local.shared.get(("first", config["class_name"], inner["name"]), (None, None))
+    return made if made is not None and _bare(first["config"]) == _bare(inner) else None
+
+
+def _bare(x):
+    if isinstance(x, dict):
+        return {k: _bare(v) for k, v in x.items() if k != "shared_object_id"}
+    return [_bare(v) for v in x] if isinstance(x, list) else x
 
 
 def _hashable(x):
@@ -505,8 +447,8 @@ def _find_class(config, module_objects=None):
 
 
 def _dtype_policy(config):
-    """Policies are plain names here: "float32", "mixed_float16"."""
-    return _text(config, "name")
+    """Policies are plain names here: "float32"."""
+    return _policy_name(config)
 
 
 def _find_function(config):
@@ -542,6 +484,16 @@ def _make(cls, config):
     if not isinstance(inner, dict) and not (isinstance(inner, list) and cls.__name__ == "Sequential"):   # Keras 1 and 2.0: a list
         raise FileError(f"{cls.__name__}: its config must be a dict, got {type(inner).__name__}")
     own = _home(cls) is not None
+    if isinstance(inner, dict):
+        inner = dict(inner)
+        if inner.get("name") is not None:
+            check_name(inner["name"])
+        if own and isinstance(inner.get("dtype"), dict):
+            inner["dtype"] = _policy_name(inner["dtype"])
+        for key in PATHS if own else ():
+            if isinstance(inner.get(key), str):
+                raise FileError(f"{cls.__name__}: its config says {key}={inner[key]!r:.80}. fastdl opens no path or address that a file names; "
+                                "give the data itself, as a list")
     if own and isinstance(inner, dict):
         inner = {k: v for k, v in inner.items() if not (k in HARMLESS and v == HARMLESS[k])}
     if own and cls.__name__ == "Lambda":
@@ -555,9 +507,32 @@ def _make(cls, config):
             made.compile_from_config(compiled)
     except FileError:
         raise
-    except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError, ArithmeticError) as error:
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError, MemoryError) as error:
         raise FileError(f"{cls.__name__} could not be made from its config: {error if str(error) else error!r}") from error
     return made
+
+
+PATHS = ("vocabulary", "filepath", "path", "url", "origin", "filename", "directory", "cache_dir", "idf_weights", "weights")
+
+
+def check_name(name):
+    """FileError for a name that could pretend to be something else: a path, control characters, markup."""
+    if not isinstance(name, str) or not name or len(name) > 255 or not name.isprintable() or "\\" in name or "<" in name \
+            or any(part in ("", "..") for part in name.split("/")):
+        raise FileError(f"the config holds the name {name!a:.80}; a name has 1 to 255 printable characters, no backslash, < or .. in it")
+
+
+def _policy_name(policy):
+    """"float32" from a DTypePolicy's config; mixed precision is refused with a word on it."""
+    name = policy
+    while isinstance(name, dict):                           # {"class_name": "DTypePolicy", "config": {"name": "float32"}}
+        name = name.get("config") if isinstance(name.get("config"), (dict, str)) else name.get("name")
+    if not isinstance(name, str):
+        raise FileError(f"the config holds a dtype that is none: {policy!r:.120}")
+    if name not in DTYPES:
+        raise FileError(f"the config asks for the dtype policy {name!r:.80}; fastdl computes in float32. Fix: in Keras, "
+                        'keras.config.set_dtype_policy("float32"), build the model again, load its weights, save it')
+    return name
 
 
 def _without_code(config):

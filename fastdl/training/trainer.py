@@ -93,7 +93,12 @@ class Trainer:
         from fastdl.saving import serialization
 
         config = dict(self._compile_config, optimizer=self.optimizer)
-        return serialization.serialize_keras_object(config)
+        try:
+            return serialization.serialize_keras_object(config)
+        except (TypeError, ValueError) as error:
+            warnings.warn(f"What compile() was given cannot be written to a file ({error}); the file will hold the model uncompiled.",
+                          stacklevel=2)
+            return None
 
     def compile_from_config(self, config):
         from fastdl.saving import serialization
@@ -410,11 +415,15 @@ class Trainer:
         self.history = callbacks.history
         callbacks.on_train_begin()
         logs = None
+        initial_epoch, done = self.__dict__.pop("_compile_resume", (initial_epoch, 0))      # a restored run goes on inside an epoch
         for epoch in range(initial_epoch, epochs):
             self.reset_metrics()
             callbacks.on_epoch_begin(epoch)
             out, count = None, -1
             for count, batch in enumerate(source.epoch(steps_per_epoch)):
+                if done:
+                    done -= 1
+                    continue
                 callbacks.batch_begin("train", count)
                 out = step(batch)
                 callbacks.batch_end("train", count, lambda: self._logs(out, quiet))
