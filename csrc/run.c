@@ -1,6 +1,7 @@
 /* The executor: the only file that knows OpenMP. One parallel region runs a whole array of calls. */
 #define _GNU_SOURCE
 #include "fd.h"
+#include <time.h>
 #ifdef _OPENMP
 #include <omp.h>
 #else
@@ -50,37 +51,63 @@ static int serial(const fd_kernel *table, const fd_call *calls, int64_t n, fd_st
     return 0;
 }
 
+/* On a crowded machine two threads that wait for each other are slower than one: a run in which thread 0 spent much of
+   its time waiting counts as bad, and after two bad ones close together the next runs are serial (the same shares, so
+   the same bits). Then one run tries again; what it finds decides for how long. */
+static double now(void) { struct timespec t; clock_gettime(CLOCK_MONOTONIC, &t); return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec; }
+static int bad_runs = 0, serial_left = 0, serial_next = 16;
+static void learn(double idle, double total) {
+    if (idle > 1e-4 && idle > .3 * total) {
+        if ((bad_runs += 4) >= 8) {
+            serial_left = serial_next;
+            serial_next = serial_next < 256 ? 2 * serial_next : 256;
+            bad_runs = 4;
+        }
+    } else if (bad_runs > 0 && --bad_runs == 0) serial_next = 16;
+}
+
 /* Where all threads meet. It spins for a few microseconds, then yields: on a machine that others use too, the thread
    waited for may have no core, and an OpenMP barrier would burn a whole time slice for every meeting. */
 typedef struct { int here, round; } gate;
-static void meet(gate *g, int team) {
+static void meet(gate *g, int team, double *idle) {
     int round = __atomic_load_n(&g->round, __ATOMIC_ACQUIRE);
     if (__atomic_add_fetch(&g->here, 1, __ATOMIC_ACQ_REL) == team) {
         g->here = 0;
         __atomic_store_n(&g->round, round + 1, __ATOMIC_RELEASE);
         return;
     }
-    for (int k = 0; __atomic_load_n(&g->round, __ATOMIC_ACQUIRE) == round; k++)
-        if (k < 2000) breathe(); else give_way();
+    double since = 0;
+    for (int k = 0; __atomic_load_n(&g->round, __ATOMIC_ACQUIRE) == round; k++) {
+        if (k < 2000) { breathe(); continue; }
+        if (k == 2000) since = now();
+        give_way();
+    }
+    if (since > 0) *idle += now() - since;
 }
 
 int fd_run(const fd_kernel *table, const fd_call *calls, int64_t n, int nt, fd_status *status) {
     if (nt <= 1 || forked) return serial(table, calls, n, status);
 #ifdef _OPENMP
+    if (serial_left > 0) { serial_left--; return serial(table, calls, n, status); }
     gate g = {0, 0};
+    double waited = 0, start = now(), done = 0;          /* of thread 0 */
     #pragma omp parallel num_threads(nt)
     {
         int tid = omp_get_thread_num(), team = omp_get_num_threads();
+        double idle = 0;
         for (int64_t k = 0; k < n; k++) {
             const fd_call *c = &calls[k];
             /* a smaller team than asked for (nested, limited) still does every share */
             for (int t = tid; t < c->nt; t += team) table[c->kernel](c, t, c->nt);
             if (c->barrier) {
-                meet(&g, team);
+                meet(&g, team, &idle);
                 if (__atomic_load_n(&status->code, __ATOMIC_RELAXED) != FD_OK) break;
             }
         }
+        if (tid == 0) { waited = idle; done = now(); }
     }
+    double end = now();
+    learn(waited + end - done, end - start);
     return status->code != FD_OK;
 #else
     return serial(table, calls, n, status);
