@@ -20,3 +20,8 @@ def serialize(layer):
 def deserialize(config, custom_objects=None):
     from fastdl.saving import serialization
     return serialization.deserialize_keras_object(config, custom_objects=custom_objects)
+
+
+def __getattr__(name):
+    from fastdl.errors import did_you_mean
+    raise AttributeError(f"fastdl.layers has no {name!r}.{did_you_mean(name, __all__)}")
