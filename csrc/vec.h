@@ -83,6 +83,20 @@ static inline vf vf_sqrt(vf a) { return (vf)_mm_sqrt_ps((__m128)a); }
 #else
 static inline vf vf_sqrt(vf a) { for (int k = 0; k < VL; k++) a[k] = sqrtf(a[k]); return a; }
 #endif
+/* 1 / sqrt(a) to 2 ulp for a > 0: the processor's estimate and one Newton step, where it has one; 0 and infinity as usual. */
+#if VB == 64 && defined(__AVX512F__)
+#define VF_GUESS(a) ((vf)_mm512_rsqrt14_ps((__m512)(a)))
+#elif VB == 32 && defined(__AVX2__)
+#define VF_GUESS(a) ((vf)_mm256_rsqrt_ps((__m256)(a)))
+#endif
+#ifdef VF_GUESS
+static inline vf vf_rsqrt(vf a) {
+    vf y = VF_GUESS(a), z = y * (1.5f - 0.5f * a * y * y);
+    return vf_sel((vi)(z == z), z, y);
+}
+#else
+static inline vf vf_rsqrt(vf a) { return 1.f / vf_sqrt(a); }
+#endif
 
 /* exp: x = k ln2 + r (Cody-Waite), degree-6 polynomial, two-step scaling so that subnormals come out right */
 static inline vf vf_exp(vf x) {

@@ -22,7 +22,7 @@ UPDATE(momentum_update,
     set(W(0), get(W(0), n) + (c->d[1] != 0 ? D(0) * m - s : m), n);)
 UPDATE(rmsprop_update,
     vf g = G(2, 4); vf v = D(0) * get(W(1), n) + (float)(1 - c->d[0]) * g * g; set(W(1), v, n);
-    set(W(0), get(W(0), n) - S(3) * g / vf_sqrt(v + D(1)), n);)
+    set(W(0), get(W(0), n) - S(3) * g * vf_rsqrt(v + D(1)), n);)
 UPDATE(adam_update,
     vf g = G(3, 5); vf m = get(W(1), n); vf v = get(W(2), n);
     m += (g - m) * (float)(1 - c->d[0]); v += (g * g - v) * (float)(1 - c->d[1]); set(W(1), m, n); set(W(2), v, n);
