@@ -11,7 +11,7 @@ __version__ = "0.1.0"
 config.start()
 
 _MODULES = ("activations callbacks config constraints datasets errors initializers layers losses metrics models ops "
-            "optimizers random regularizers saving training utils").split()
+            "optimizers preprocessing random regularizers saving training utils").split()
 _NAMES = {
     "GradientTape": "core.tape", "Tensor": "core.tensor", "function": "core.function", "Variable": "core.tensor",
     "Sequential": "models", "Model": "models", "Input": "layers", "Layer": "layers", "KerasTensor": "ops.symbolic",

@@ -4,8 +4,10 @@ import pytest
 
 import fastdl
 from fastdl import layers, ops
+from fastdl.ops import symbolic
 
 X2, X3, X4, X5 = (4, 6), (4, 5, 6), (2, 4, 4, 3), (2, 3, 3, 3, 2)
+X3C = (4, 7, 6)
 ROWS = [                                   # layer class, arguments, input shape (a list: several inputs)
     (layers.Dense, dict(units=3, activation="relu"), X2),
     (layers.Dense, dict(units=3, activation="softmax", kernel_regularizer="l2"), X3),
@@ -93,6 +95,36 @@ ROWS = [                                   # layer class, arguments, input shape
     (layers.UpSampling2D, dict(size=(2, 3), data_format="channels_first"), X4),
     (layers.UpSampling2D, dict(interpolation="bilinear"), X4),
     (layers.UpSampling3D, {}, X5),
+    (layers.SimpleRNN, dict(units=3, activation="relu", kernel_regularizer="l2"), X3),
+    (layers.SimpleRNN, dict(units=3, use_bias=False, return_sequences=True, go_backwards=True), X3),
+    (layers.LSTM, dict(units=3, dropout=0.5, recurrent_dropout=0.3, seed=1), X3),
+    (layers.LSTM, dict(units=3, return_sequences=True, recurrent_activation="hard_sigmoid", unit_forget_bias=False, unroll=True), X3),
+    (layers.LSTM, dict(units=3, time_major=True, implementation=1, return_sequences=True), X3),
+    (layers.GRU, dict(units=3, bias_constraint="non_neg", zero_output_for_mask=True), X3),
+    (layers.GRU, dict(units=3, reset_after=False, return_sequences=True, recurrent_dropout=0.5), X3),
+    (layers.RNN, dict(cell=layers.LSTMCell(3), return_sequences=True), X3),
+    (layers.RNN, dict(cell=[layers.GRUCell(4), layers.SimpleRNNCell(3)]), X3),
+    (layers.Bidirectional, dict(layer=layers.LSTM(3), merge_mode="sum"), X3),
+    (layers.Bidirectional, dict(layer=layers.GRU(3, return_sequences=True), backward_layer=layers.LSTM(2, return_sequences=True, go_backwards=True)),
+     X3),
+    (layers.TimeDistributed, dict(layer=layers.Dense(3)), X3),
+    (layers.TimeDistributed, dict(layer=layers.Conv2D(2, 2)), X5),
+    (layers.Attention, dict(use_scale=True), [X3, X3]),
+    (layers.Attention, dict(score_mode="concat", dropout=0.3), [X3, X3, X3]),
+    (layers.AdditiveAttention, {}, [X3, X3]),
+    (layers.EinsumDense, dict(equation="abc,cde->abde", output_shape=(None, 2, 3), bias_axes="de", activation="relu"), X3),
+    (layers.EinsumDense, dict(equation="...x,xy->...y", output_shape=3, bias_axes="y"), X4),
+]
+CALLS = [                                  # as above, for layers that are called with several arguments or give several tensors
+    (layers.LSTM, dict(units=3, return_state=True, return_sequences=True), [X3], {}),
+    (layers.GRU, dict(units=3, return_state=True), [X3, (4, 3)], {}),
+    (layers.RNN, dict(cell=[layers.LSTMCell(3), layers.GRUCell(2)], return_state=True), [X3], {}),
+    (layers.Bidirectional, dict(layer=layers.LSTM(3, return_sequences=True, return_state=True), merge_mode=None), [X3], {}),
+    (layers.MultiHeadAttention, dict(num_heads=2, key_dim=3, dropout=0.2), [X3, X3], dict(return_attention_scores=True)),
+    (layers.MultiHeadAttention, dict(num_heads=2, key_dim=3, value_dim=4, output_shape=5, use_bias=False), [X3, X3C, X3C],
+     dict(use_causal_mask=True)),
+    (layers.MultiHeadAttention, dict(num_heads=2, key_dim=2, attention_axes=2, use_gate=True), [X4, X4], {}),
+    (layers.GroupQueryAttention, dict(head_dim=3, num_query_heads=4, num_key_value_heads=2), [X3, X3C], dict(return_attention_scores=True)),
 ]
 
 
@@ -113,9 +145,9 @@ def test_layer(cls, args, shape):
     assert again.get_config() == layer.get_config()
 
     y = layer(x)
-    symbolic = again(inputs(shape))
-    assert tuple(symbolic.shape)[1:] == tuple(y.shape)[1:] and symbolic.shape[0] is None
-    assert symbolic.dtype == y.dtype
+    spec = again(inputs(shape))
+    assert tuple(spec.shape)[1:] == tuple(y.shape)[1:] and spec.shape[0] is None
+    assert spec.dtype == y.dtype
     again.set_weights(layer.get_weights())
     np.testing.assert_array_equal(again(x).numpy(), y.numpy())
     trained = layer(x, training=True)
@@ -126,6 +158,22 @@ def test_layer(cls, args, shape):
             loss = ops.sum(ops.square(layer(x)))
         for w, g in zip(layer.trainable_weights, tape.gradient(loss, layer.trainable_weights)):
             assert g is not None and tuple(g.shape) == tuple(w.shape), w.path
+
+
+@pytest.mark.parametrize("cls, args, shapes, kwargs", CALLS, ids=[f"{r[0].__name__}-{i}" for i, r in enumerate(CALLS)])
+def test_call(cls, args, shapes, kwargs):
+    layer, xs = cls(**args), [data(s) for s in shapes]
+    again = cls.from_config(layer.get_config())
+    assert again.get_config() == layer.get_config()
+    ys = symbolic.flatten(layer(*xs, **kwargs))
+    specs = symbolic.flatten(again(*[inputs(s) for s in shapes], **kwargs))
+    assert [(t.shape[1:], t.dtype) for t in specs] == [(t.shape[1:], t.dtype) for t in ys] and all(t.shape[0] is None for t in specs)
+    again.set_weights(layer.get_weights())
+    for a, b in zip(symbolic.flatten(again(*xs, **kwargs)), ys):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+    with fastdl.GradientTape() as tape:
+        loss = sum(ops.sum(ops.square(y)) for y in symbolic.flatten(layer(*xs, **kwargs)))
+    assert all(g is not None and g.shape == w.shape for w, g in zip(layer.trainable_weights, tape.gradient(loss, layer.trainable_weights)))
 
 
 def test_embedding():

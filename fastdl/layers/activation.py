@@ -107,8 +107,12 @@ class Softmax(_Elementwise):
         self.axis = axis
 
     def call(self, inputs, mask=None):
-        if mask is not None:
-            inputs = ops.add(inputs, ops.multiply(ops.subtract(1.0, ops.cast(mask, inputs.dtype)), -1e9))
+        if mask is not None:                   # where all is masked, the result is 0 too
+            keep = ops.cast(mask, inputs.dtype)
+            return ops.multiply(self._softmax(ops.add(inputs, ops.multiply(ops.subtract(1.0, keep), -1e9))), keep)
+        return self._softmax(inputs)
+
+    def _softmax(self, inputs):
         if isinstance(self.axis, (list, tuple)):
             if len(self.axis) > 1:
                 return ops.exp(ops.subtract(inputs, ops.logsumexp(inputs, axis=tuple(self.axis), keepdims=True)))

@@ -595,7 +595,9 @@ class Layer(symbolic.Operation):
         return None if shape is None else {"input_shape": shape}
 
     def build_from_config(self, config):
-        if config and "input_shape" in config and not self.built:
+        if config and isinstance(config.get("shapes_dict"), dict) and not self.built:
+            self.build(**{k: v if v and isinstance(v[0], (list, tuple)) else tuple(v) for k, v in config["shapes_dict"].items()})
+        elif config and "input_shape" in config and not self.built:
             shape = config["input_shape"]
             self.build(tuple(shape) if isinstance(shape, list) and all(s is None or isinstance(s, int) for s in shape)
                        else shape)

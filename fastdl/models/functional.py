@@ -1,9 +1,15 @@
 """Functional: a model that is a graph of layer calls between Inputs and outputs."""
+import collections
+
 from fastdl.core.tensor import Tensor
 from fastdl.layers.layer import Layer
 from fastdl.models.model import Model
 from fastdl.ops import symbolic
 from fastdl.ops.symbolic import KerasTensor, OpCall, flatten, map_structure, pack_like
+
+
+class _NotYet(Exception):
+    """A call in a config uses the output of one that has not been made."""
 
 
 class Functional(Model):
@@ -189,7 +195,7 @@ class Functional(Model):
             return cls._from_config(config, custom_objects)
         except FileError:
             raise
-        except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError, MemoryError) as error:
+        except (_NotYet, TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError, MemoryError) as error:
             raise FileError(f"The model's config does not make a model: {type(error).__name__}: {error}") from error
 
     @classmethod
@@ -197,15 +203,14 @@ class Functional(Model):
         from fastdl.layers.core import InputLayer
         from fastdl.models.op_config import make_operation
         from fastdl.saving import serialization
-        made, settings, pending = {}, {}, []
+        made, settings, calls = {}, {}, {}
         for entry in config["layers"]:
             name = entry.get("name") or entry["config"]["name"]
             serialization.check_name(name)
             if name in made:
                 raise ValueError(f"The model's config defines two layers named {name!r}.")
             made[name], settings[name] = make_operation(entry, custom_objects)
-            for node in entry.get("inbound_nodes") or ():
-                pending.append((name, node))
+            calls[name] = collections.deque(entry.get("inbound_nodes") or ())
         done = {name: [] for name in made}
         for name, op in made.items():
             if isinstance(op, InputLayer):
@@ -218,7 +223,7 @@ class Functional(Model):
             if name not in made:
                 raise ValueError(f"The model's config uses a layer {name!r:.80} that it does not define.")
             if node >= len(done[name]):
-                raise LookupError
+                raise _NotYet(name)
             if i >= len(done[name][node]):
                 raise ValueError(f"The model's config uses output {i} of {name!r:.80}, which has {len(done[name][node])}.")
             return done[name][node][i]
@@ -238,32 +243,32 @@ class Functional(Model):
             known = isinstance(v, list) and len(v) >= 3 and isinstance(v[0], str) and v[0] in made and isinstance(v[1], int)
             return tensor(v) if known else read(v)
 
-        while pending:                       # layers may be listed before what they use
-            later, waiting = [], set()
-            for name, node in pending:
-                if name in waiting:
-                    later.append((name, node))
-                    continue
+        def call(name, node):
+            if isinstance(node, dict):
+                args, kwargs = [read(a) for a in node["args"]], {k: read(v) for k, v in node["kwargs"].items()}
+            else:                            # Keras 2: [[layer, node, tensor, kwargs], ...]
+                entries = [node] if node and isinstance(node[0], str) else node
+                tensors = [tensor(e) for e in entries]
+                args = [tensors[0] if len(tensors) == 1 else tensors]
+                kwargs = {k: read_old(v) for k, v in (entries[0][3] if len(entries[0]) > 3 else {}).items()}
+            if getattr(made[name], "op_name", None) == "get_item":
+                args = [tuple(a) if isinstance(a, list) else a for a in args]
+            done[name].append(flatten(made[name](*args, **kwargs, **settings[name])))
+
+        ready, waiting = collections.deque(made), {}         # layers may be listed before what they use
+        while ready:
+            name = ready.popleft()
+            while calls[name]:
                 try:
-                    if isinstance(node, dict):
-                        args, kwargs = [read(a) for a in node["args"]], {k: read(v) for k, v in node["kwargs"].items()}
-                    else:                    # Keras 2: [[layer, node, tensor, kwargs], ...]
-                        entries = [node] if node and isinstance(node[0], str) else node
-                        tensors = [tensor(e) for e in entries]
-                        args = [tensors[0] if len(tensors) == 1 else tensors]
-                        kwargs = {k: read_old(v) for k, v in (entries[0][3] if len(entries[0]) > 3 else {}).items()}
-                except (IndexError, KeyError):
-                    raise
-                except LookupError:
-                    later.append((name, node))
-                    waiting.add(name)
-                    continue
-                if getattr(made[name], "op_name", None) == "get_item":
-                    args = [tuple(a) if isinstance(a, list) else a for a in args]
-                done[name].append(flatten(made[name](*args, **kwargs, **settings[name])))
-            if len(later) == len(pending):
-                raise ValueError(f"The model's config has a cycle or misses a layer near {later[0][0]!r}.")
-            pending = later
+                    call(name, calls[name][0])
+                except _NotYet as other:
+                    waiting.setdefault(other.args[0], []).append(name)
+                    break
+                calls[name].popleft()
+                ready.extend(waiting.pop(name, ()))
+        stuck = [name for name, left in calls.items() if left]
+        if stuck:
+            raise ValueError(f"The model's config has a cycle or misses a layer near {stuck[0]!r}.")
 
         def ends(struct):
             if isinstance(struct, (list, tuple)) and len(struct) == 3 and isinstance(struct[0], str) \

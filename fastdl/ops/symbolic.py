@@ -182,8 +182,21 @@ class OpCall(Operation):
         return cls(config["op_name"], config.get("name"))
 
 
+def inferring():
+    """True while only shapes are asked for: a loop over time may then take one step for all."""
+    return getattr(_local, "inferring", 0) > 0
+
+
 def infer(fn, args, kwargs):
     """Output KerasTensors (nested like fn's result) of fn(*args, **kwargs), without computing anything."""
+    _local.inferring = getattr(_local, "inferring", 0) + 1
+    try:
+        return _infer(fn, args, kwargs)
+    finally:
+        _local.inferring -= 1
+
+
+def _infer(fn, args, kwargs):
     from fastdl.core import modes
     leaves = [t for t in flatten([list(args), kwargs]) if isinstance(t, KerasTensor)]
     unknown = any(s is None for t in leaves for s in t.shape)

@@ -1,6 +1,4 @@
 """Models and their parts as files and configs. Nothing that a file says is imported or run."""
-import importlib as _importlib
-
 from fastdl.saving.serialization import (
     CustomObjectScope,
     ObjectSharingScope,
@@ -21,5 +19,6 @@ __all__ = ["CustomObjectScope", "ObjectSharingScope", "custom_object_scope", "de
 
 def __getattr__(name):
     if name in _FILES:                                      # on first use: they bring zipfile and, later, h5py
-        return getattr(_importlib.import_module("fastdl.saving.keras_file"), name)
+        from fastdl.saving import keras_file
+        return getattr(keras_file, name)
     raise AttributeError(f"module 'fastdl.saving' has no attribute {name!r}")

@@ -442,7 +442,8 @@ def _find_class(config, module_objects=None):
         known = [c for kind in kinds or ("layers", "models") for c in classes(kind)]
         what = kinds[0][:-1].replace("losse", "loss") if kinds else "class"
         raise _unknown(what, registered or name, [*known, *custom_names()],
-                       f"The file says it comes from the module {module!r:.100}." if module else None)
+                       (f"The file says it comes from the module {module!r:.100}"
+                        + (": fastdl has no such part of Keras." if kinds is not None else ".")) if module else None)
     return found
 
 

@@ -11,6 +11,12 @@ _LAZY = {
     "get_custom_objects": "fastdl.saving.serialization",
     "serialize_keras_object": "fastdl.saving.serialization",
     "deserialize_keras_object": "fastdl.saving.serialization",
+    "pad_sequences": "fastdl.utils.sequence_utils",
+    "get_file": "fastdl.utils.file_utils", "validate_file": "fastdl.utils.file_utils",
+    "load_img": "fastdl.utils.image_utils", "save_img": "fastdl.utils.image_utils",
+    "img_to_array": "fastdl.utils.image_utils", "array_to_img": "fastdl.utils.image_utils",
+    "image_dataset_from_directory": "fastdl.preprocessing", "text_dataset_from_directory": "fastdl.preprocessing",
+    "timeseries_dataset_from_array": "fastdl.preprocessing",
 }
 
 __all__ = ["Progbar", "PyDataset", "Sequence", "normalize", "set_random_seed", "to_categorical", "tree"]
