@@ -109,7 +109,6 @@ def test_standardize():
 
 
 def test_image_files(tmp_path):
-    pytest.importorskip("PIL")
     from fastdl.preprocessing import image
 
     x = np.random.RandomState(0).randint(0, 256, (6, 5, 3)).astype("float32")

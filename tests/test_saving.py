@@ -8,6 +8,7 @@ import sys
 import textwrap
 import zipfile
 
+import h5py
 import numpy as np
 import pytest
 
@@ -18,7 +19,6 @@ from fastdl.callbacks import BackupAndRestore, EarlyStopping, LambdaCallback, Mo
 from fastdl.errors import FileError
 from fastdl.saving import checkpoint
 
-h5py = pytest.importorskip("h5py")
 GOLDEN = pathlib.Path(__file__).parent / "golden" / "saving"
 ANSWERS = np.load(GOLDEN / "answers.npz")
 X, Y = ANSWERS["x"], ANSWERS["y"]

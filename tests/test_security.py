@@ -12,13 +12,13 @@ import subprocess
 import sys
 import zipfile
 
+import h5py
 import numpy as np
 import pytest
 
 import fastdl as keras
 from fastdl import layers as L
 
-h5py = pytest.importorskip("h5py")
 CHILD = pathlib.Path(__file__).parent / "hostile_child.py"
 GOLDEN = pathlib.Path(__file__).parent / "golden" / "saving"
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="address-space limits as on Linux")

@@ -1,6 +1,8 @@
 """Attention: of one sequence on another (Attention, AdditiveAttention), and with many heads; EinsumDense, which those are made of."""
 import math
 
+import numpy as np
+
 from fastdl import activations, constraints, initializers, ops, regularizers
 from fastdl.core.tensor import convert_to_tensor
 from fastdl.layers.activation import Softmax
@@ -224,6 +226,13 @@ class _Heads(Layer):
             keep = m if keep is None else ops.logical_and(keep, m)
         return keep
 
+    def _weights(self, scores, keep, training, plain):
+        """softmax(scores) where keep; a query that may look nowhere gets 0 everywhere, or the mean when `plain` (as in Keras)."""
+        if plain and keep is not None:
+            return ops.softmax(ops.where(keep, scores, convert_to_tensor(-0.7 * float(np.finfo(scores.dtype).max), scores.dtype)))
+        weights = self._softmax(scores, mask=keep)
+        return self._dropout_layer(weights, training=True) if self._dropout_layer is not None and training else weights
+
     def get_build_config(self):
         shapes = self.__dict__.get("_shapes")
         return None if shapes is None else {"shapes_dict": {k: list(s) for k, s in shapes.items() if s is not None}}
@@ -238,7 +247,8 @@ class MultiHeadAttention(_Heads):
     """y = concat_h(softmax(q_h k_h^T / sqrt(key_dim)) v_h) W_o + b_o, q_h = query W_q,h + b_q,h, likewise k and v
 
     call(query, value, key=value); attention_axes are the axes attended over (default: all but the first and the last).
-    attention_mask (batch, queries, keys), True where to look, joins what query_mask, value_mask, key_mask say.
+    attention_mask (batch, queries, keys), True where to look, joins value_mask, key_mask and the masks that the
+    tensors carry; an explicit query_mask changes nothing. All as in Keras 3.
     """
 
     def __init__(self, num_heads, key_dim, value_dim=None, dropout=0.0, use_bias=True, output_shape=None, attention_axes=None,
@@ -278,14 +288,13 @@ class MultiHeadAttention(_Heads):
         heads, dim = self._num_heads, self._key_dim
         into = lambda name, d, **more: self._dense(name, f"{free}s,sht->{free}ht", (*(None,) * (rank - 2), heads, d), "ht", **more)
         self._query_dense, self._key_dense = into("query", dim), into("key", dim)
+        self._gate_dense = into("gate", self._value_dim, activation="sigmoid") if self.use_gate else None      # the order of the weights
         self._value_dense = into("value", self._value_dim)
         out = self._output_shape or (query_shape[-1],)
         ends = "uvwxyz"[:len(out)]
         self._output_dense = self._dense("attention_output", f"{free}ht,ht{ends}->{free}{ends}", (*(None,) * (rank - 2), *out), ends)
         jobs = [(self._query_dense, query_shape), (self._key_dense, key_shape), (self._value_dense, value_shape)]
-        if self.use_gate:
-            self._gate_dense = into("gate", self._value_dim, activation="sigmoid")
-            jobs.insert(2, (self._gate_dense, query_shape))
+        jobs += [(self._gate_dense, query_shape)] if self.use_gate else []
         jobs.append((self._output_dense, (*query_shape[:-1], heads, self._value_dim)))
         for layer, shape in jobs:
             layer.build(shape)
@@ -302,6 +311,10 @@ class MultiHeadAttention(_Heads):
     def call(self, query, value, key=None, query_mask=None, value_mask=None, key_mask=None, attention_mask=None,
              return_attention_scores=False, training=None, use_causal_mask=False):
         key = value if key is None else key
+        query_mask = getattr(query, "_keras_mask", None)                 # as in Keras 3: what the tensor carries, which ends here
+        for t in (query, value, key):
+            if getattr(t, "_keras_mask", None) is not None:
+                t._keras_mask = None
         keep = self._look(query, value, (query_mask, value_mask, key_mask), attention_mask, use_causal_mask)
         b, rank = len(self._batch), query.ndim
         q, k, v = self._query_dense(query), self._key_dense(key), self._value_dense(value)
@@ -311,9 +324,7 @@ class MultiHeadAttention(_Heads):
         scores = scores if scores.shape == full else ops.reshape(scores, full)
         if keep is not None and keep.ndim != scores.ndim:               # (batch, attended axes of q and k): heads, other axes between
             keep = ops.reshape(keep, (keep.shape[0],) + (1,) * (scores.ndim - keep.ndim) + keep.shape[1:])
-        weights = self._softmax(scores, mask=keep)
-        if self._dropout_layer is not None and training:
-            weights = self._dropout_layer(weights, training=True)
+        weights = self._weights(scores, keep, training, plain=rank == 3 and not self.dropout and not return_attention_scores)
         w = ops.reshape(weights, (*full[:b + 1], math.prod(sizes_q), math.prod(sizes_k)))
         y = ops.matmul(w, self._heads_first(v))
         y = ops.reshape(y, (*full[:b + 1], *sizes_q, self._value_dim))
@@ -358,12 +369,11 @@ class GroupQueryAttention(_Heads):
         self._shapes = dict(query_shape=query_shape, value_shape=value_shape, key_shape=None if key_shape is value_shape else key_shape)
         into = lambda name, n, **more: self._dense(name, "bqm,muh->bquh", (None, n, self.head_dim), "uh", **more)
         self._query_dense, self._key_dense = into("query", self.num_query_heads), into("key", self.num_key_value_heads)
+        self._gate_dense = into("gate", self.num_query_heads, activation="sigmoid") if self.use_gate else None
         self._value_dense = into("value", self.num_key_value_heads)
         self._output_dense = self._dense("attention_output", "bquh,uhm->bqm", (None, query_shape[-1]), "m")
         jobs = [(self._query_dense, query_shape), (self._key_dense, key_shape), (self._value_dense, value_shape)]
-        if self.use_gate:
-            self._gate_dense = into("gate", self.num_query_heads, activation="sigmoid")
-            jobs.insert(2, (self._gate_dense, query_shape))
+        jobs += [(self._gate_dense, query_shape)] if self.use_gate else []
         jobs.append((self._output_dense, (*query_shape[:-1], self.num_query_heads, self.head_dim)))
         for layer, shape in jobs:
             layer.build(shape)
@@ -381,9 +391,7 @@ class GroupQueryAttention(_Heads):
         scores = ops.matmul(ops.multiply(q, 1.0 / math.sqrt(self.head_dim)), ops.swapaxes(k, -1, -2))
         if keep is not None and keep.ndim == 3:
             keep = ops.expand_dims(keep, 1)
-        weights = self._softmax(scores, mask=keep)
-        if self._dropout_layer is not None and training:
-            weights = self._dropout_layer(weights, training=True)
+        weights = self._weights(scores, keep, training, plain=not self.dropout and not return_attention_scores)
         y = ops.transpose(ops.matmul(weights, v), (0, 2, 1, 3))
         if self.use_gate:
             y = ops.multiply(y, self._gate_dense(query))

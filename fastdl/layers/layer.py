@@ -434,8 +434,9 @@ class Layer(symbolic.Operation):
                 return self._symbolic_call(args, kwargs, recorded, training)
             masks = map_structure(lambda t: getattr(t, "_keras_mask", None), first)
             has_mask = any(m is not None for m in flatten(masks))
-            if takes_mask and kwargs.get("mask") is None and arguments.get("mask") is None and has_mask:
-                kwargs["mask"] = masks
+            if takes_mask and kwargs.get("mask") is None and arguments.get("mask") is None and has_mask \
+                    and sum(any(hasattr(t, "shape") for t in flatten(v)) for v in arguments.values()) == 1:
+                kwargs["mask"] = masks                 # as in Keras 3: not when there are tensors in other arguments too
             for key, value in arguments.items():
                 mk = f"{key}_mask"
                 if mk in self._call_parameters() and kwargs.get(mk) is None and getattr(value, "_keras_mask", None) is not None:

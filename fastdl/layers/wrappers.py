@@ -107,6 +107,9 @@ class Bidirectional(Layer):
             if getattr(a, key, False) != getattr(b, key, False):
                 raise ValueError(f"Bidirectional received a layer with {key}={getattr(a, key, False)} and a backward_layer with {key}="
                                  f"{getattr(b, key, False)}; they must be equal.")
+        for one in (a, b):                      # as in Keras: where a step is masked, neither direction says anything
+            if one.return_sequences and hasattr(one, "zero_output_for_mask"):
+                one.zero_output_for_mask = True
         self.return_sequences, self.return_state = a.return_sequences, a.return_state
         self.stateful = getattr(a, "stateful", False)
         self.supports_masking, self.input_spec = True, InputSpec(min_ndim=3)
