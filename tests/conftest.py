@@ -1,9 +1,14 @@
 """Tests that need data outside the repository are left out, by name and count, when it is not there."""
 import os
+import pathlib
 
 import pytest
 
 DATA = "FASTDL_SHARED_DATA"
+if os.environ.get(DATA):
+    os.environ[DATA] = os.path.abspath(os.environ[DATA])
+# Children that tests start must find the installed package, not the sources in the folder where pytest was called.
+os.chdir(pathlib.Path(__file__).parent)
 
 
 def pytest_configure(config):

@@ -169,7 +169,8 @@ def attention():
     q, v, k = numbers(1, BATCH, TIME, 4), numbers(2, BATCH, 5, 4), numbers(3, BATCH, 5, 4)
     v_mask, q_mask = np.array([[1, 1, 1, 0, 0], [1, 0, 1, 0, 1], [0, 1, 1, 1, 1]], bool), MASKS["right"]
     masks = {"none": None, "query": [q_mask, None], "value": [None, v_mask], "both": [q_mask, v_mask]}
-    for kind, axes in (("Attention", dict(use_scale=(False, True), score_mode=("dot", "concat"))), ("AdditiveAttention", dict(use_scale=(False, True)))):
+    for kind, axes in (("Attention", dict(use_scale=(False, True), score_mode=("dot", "concat"))),
+                       ("AdditiveAttention", dict(use_scale=(False, True)))):
         for o in grid(**axes):
             if o.get("use_scale") is False and kind == "AdditiveAttention":
                 made[named(kind, **o)] = once(made_of(kind, **o), [q, v])
@@ -197,8 +198,9 @@ def attention():
         for scores in (False, True):
             made[named("MultiHeadAttention of pictures", axes=axes, scores=scores)] = once(
                 made_of("MultiHeadAttention", num_heads=2, key_dim=3, attention_axes=axes), picture, other, return_attention_scores=scores)
-    for equation, shape, bias, x in (("abc,cd->abd", (None, 3), "d", X), ("abc,cde->abde", (None, 2, 3), "de", X), ("abc,cd->abd", (TIME, 3), "bd", X),
-                                     ("...x,xy->...y", 3, "y", X), ("ab...,bc->ac...", (2, 4), None, X), ("abc,bcd->ad", 2, "d", X)):
+    for equation, shape, bias, x in (("abc,cd->abd", (None, 3), "d", X), ("abc,cde->abde", (None, 2, 3), "de", X),
+                                     ("abc,cd->abd", (TIME, 3), "bd", X), ("...x,xy->...y", 3, "y", X),
+                                     ("ab...,bc->ac...", (2, 4), None, X), ("abc,bcd->ad", 2, "d", X)):
         made[named("EinsumDense", equation=equation, bias=bias)] = once(
             made_of("EinsumDense", equation, output_shape=shape, bias_axes=bias, activation="tanh"), x)
     return made
@@ -229,8 +231,8 @@ def networks():
         made[f"{kind} relu"] = chain(row(layer, UNITS, activation="relu", **more))
         made[f"{kind} deep"] = chain(row(layer, UNITS, return_sequences=True, **more), row(layer, 3, go_backwards=True, **more))
         made[f"{kind} both ways"] = chain(row("Bidirectional", row(layer, 3, return_sequences=True, **more)), row("GlobalAveragePooling1D"))
-        made[f"{kind} zeros"] = chain(row(layer, UNITS, return_sequences=True, zero_output_for_mask=True, **more), row("TimeDistributed", row("Dense", 2)),
-                                      row("Flatten"))
+        made[f"{kind} zeros"] = chain(row(layer, UNITS, return_sequences=True, zero_output_for_mask=True, **more),
+                                      row("TimeDistributed", row("Dense", 2)), row("Flatten"))
     made["LSTM constrained"] = chain(row("LSTM", UNITS, kernel_regularizer="l2", recurrent_constraint=lambda keras: keras.constraints.MaxNorm(0.7),
                                          bias_regularizer="l1", use_bias=True))
     made["cells"] = chain(lambda keras: keras.layers.RNN([keras.layers.LSTMCell(UNITS), keras.layers.GRUCell(3)]))
