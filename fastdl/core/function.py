@@ -35,18 +35,23 @@ class Function:
     """
 
     def __init__(self, fn):
-        self.fn, self.plans, self.arena, self.lock, self.eager = fn, {}, Arena(), threading.RLock(), False
+        self.fn, self.plans, self.quick, self.arena, self.lock, self.eager = fn, {}, {}, Arena(), threading.RLock(), False
         self.__name__, self.__doc__ = getattr(fn, "__name__", "function"), fn.__doc__
 
     def __call__(self, *args):
         active = state.current()
         if active.mode is not None or active.tapes or self.eager:    # another reading, a tape that must see inside: read on
             return self.fn(*(tensors(args) if self.eager else args))
-        leaves, key = [], []
-        _flatten(args, leaves, key)
-        key = (tuple(key), native.get_threads())
+        x, entry = args[0] if len(args) == 1 else None, None
+        quick = (x.shape, x.dtype, native.get_threads()) if type(x) is np.ndarray and x.flags.c_contiguous else None
+        if quick in self.quick:                                      # one array that needed no conversion last time
+            leaves, entry = [x], self.quick[quick]
+        else:
+            leaves, key = [], []
+            _flatten(args, leaves, key)
+            key = (tuple(key), native.get_threads())
         with self.lock:
-            entry = self.plans.get(key)
+            entry = entry or self.plans.get(key)
             if entry is None:
                 try:
                     entry = self.plans[key] = self._trace(args)
@@ -54,6 +59,8 @@ class Function:
                     self.eager = True
                     warnings.warn(f"{self.__name__} runs eagerly (slower): {error}", stacklevel=2)
                     return self.fn(*tensors(args))
+            if quick and leaves[0] is x:
+                self.quick[quick] = entry
             plan, rebuild = entry
             plan.bind(leaves)
             try:

@@ -92,6 +92,7 @@ class Plan:
             if r not in fixed and r not in self.external and nbytes(self.outputs[k]) == size[r]:
                 self.external[r] = len(self.inputs) + len(self.fresh)
                 self.fresh.append((self.external[r], k))
+        self.all_fresh = bool(self.fresh) and [k for _, k in self.fresh] == list(range(len(self.outputs)))
         self._offsets(first, final)
 
     def _last(self, i, last, k):
@@ -203,6 +204,8 @@ class Plan:
     def results(self):
         """The output arrays; copies of what lies in the arena, a variable or an input."""
         arrays, self.arrays = self.arrays, None
+        if self.all_fresh:
+            return arrays[-len(self.outputs):]
         made = {k: arrays[n] for n, k in self.fresh}
         return [made[k] if k in made else self._copy(t, arrays) for k, t in enumerate(self.outputs)]
 
