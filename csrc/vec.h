@@ -216,7 +216,14 @@ static inline vf vf_erfinv(vf x) {
     return p * x;
 }
 /* Over the lanes by halves: the same tree on every run. */
-#define VF_HALVES(a, join) { _Pragma("GCC unroll 8") for (int w = VL / 2; w; w /= 2) { vf b_ = __builtin_shuffle(a, vi_iota() ^ w); a = join; } }
+#ifdef __clang__
+static inline vf vf_xor(vf a, int w) { vf b; _Pragma("clang loop unroll(full)") for (int j = 0; j < VL; j++) b[j] = a[j ^ w]; return b; }
+#define VF_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define vf_xor(a, w) __builtin_shuffle(a, vi_iota() ^ (w))
+#define VF_UNROLL _Pragma("GCC unroll 8")
+#endif
+#define VF_HALVES(a, join) { VF_UNROLL for (int w = VL / 2; w; w /= 2) { vf b_ = vf_xor(a, w); a = join; } }
 static inline float vf_sum(vf a) { VF_HALVES(a, a + b_) return a[0]; }
 static inline float vf_top(vf a) { VF_HALVES(a, vf_max(a, b_)) return a[0]; }
 #endif
