@@ -156,7 +156,7 @@ rows("bincount", (J[0],), (J[0], B), (J[0], None, 12))
 row("bincount", J, want=lambda x: np.stack([np.bincount(v, minlength=x.max() + 1) for v in x]))
 rows("histogram", (A.ravel(),), (A.ravel(), 5, (-1, 1)), (np.ones(3, "float32"), 3))
 rows("nonzero", (I,), (M,))
-row("unique", I, return_index=True, return_inverse=True, return_counts=True)
+row("unique", I, return_index=True, return_inverse=True, return_counts=True, want=lambda *a, **k: unique(*a, **k))
 row("unique", I[:, :2], axis=0)
 row("unique", J, size=30, fill_value=-1, want=lambda x, **k: np.append(np.unique(x), np.full(30 - np.unique(x).size, -1)))
 
@@ -180,7 +180,14 @@ EINSUMS = [("ij,jk->ik", A, D), ("ij,jk", A, D), ("ij->ji", A), ("ij->", A), ("i
 for _s, *_xs in EINSUMS:
     row("einsum", _s, *_xs)
 row("vectorize", lambda x: x, want=lambda f: None)
-NUMPY = dict(bitwise_invert=np.bitwise_not, trapezoid=getattr(np, "trapezoid", None) or np.trapz, divide_no_nan=None)
+def unique(x, **options):
+    """NumPy 2's: the inverse has the shape of x."""
+    values, first, inverse, counts = np.unique(x, **options)
+    return values, first, inverse.reshape(x.shape), counts
+
+
+NUMPY = dict(bitwise_invert=np.bitwise_not, bitwise_left_shift=np.left_shift, bitwise_right_shift=np.right_shift,
+             trapezoid=getattr(np, "trapezoid", None) or np.trapz, divide_no_nan=None)
 VALUES = {"bincount", "nonzero", "unique", "argpartition", "vectorize"}       # need values, or mean something else: no symbolic row
 
 

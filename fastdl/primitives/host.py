@@ -139,6 +139,11 @@ def _solve_vjp(back, g, x, a, b, need):
     return fit(neg(matmul(db, x, tb=True)), a) if need[0] else None, fit(db, b) if need[1] else None
 
 
+def _solve(a, b):
+    """Columns, whatever the ranks: NumPy 1 would take b of one axis less for a batch of vectors."""
+    return np.linalg.solve(a, np.broadcast_to(b, a.shape[:max(0, a.ndim - b.ndim)] + b.shape))
+
+
 @primitive
 class solve:
     """a x = b"""
@@ -147,7 +152,7 @@ class solve:
     def shape(a, b):
         return _solved(a, b, "solve")
 
-    ref = wide(np.linalg.solve)
+    ref = wide(_solve)
 
     def vjp(g, x, a, b, need):
         return _solve_vjp(solve, g, x, a, b, need)
@@ -161,7 +166,7 @@ class solve_triangular:
     def shape(a, b, *, lower):
         return _solved(a, b, "solve_triangular")
 
-    ref = wide(lambda a, b, lower: np.linalg.solve(np.tril(a) if lower else np.triu(a), b))
+    ref = wide(lambda a, b, lower: _solve(np.tril(a) if lower else np.triu(a), b))
 
     def vjp(g, x, a, b, need, *, lower):
         da, db = _solve_vjp(lambda m, v: solve_triangular(m, v, lower=not lower), g, x, a, b, need)
