@@ -2,12 +2,18 @@
 
 Every source has `steps` (None: unknown) and `epoch(limit)`, which yields the batches of one pass.
 """
+import itertools
+import warnings
+
 import numpy as np
 
 from fastdl.core.function import Rows
 from fastdl.core.tensor import Tensor
 from fastdl.errors import bad_argument
+from fastdl.training.prefetch import End, ahead
 from fastdl.utils import tree
+
+ENDLESS = 10000                          # batches after which a generator of unknown length is asked about
 
 _TABLES = ("DataFrame", "Series")
 
@@ -273,15 +279,19 @@ class SequenceSource(_Batches):
         n = self.steps
         return np.random.permutation(n).tolist() if self.shuffle else list(range(n))
 
-    def epoch(self, limit=None):
+    def _numbers(self, limit):
         if limit is None:
-            for k in self._indices():
-                yield self._convert(self.sequence[k])
+            yield from self._indices()
             return
         for _ in range(limit):
             if not self._at:
                 self._at = self._indices()
-            yield self._convert(self.sequence[self._at.pop(0)])
+            yield self._at.pop(0)
+
+    def epoch(self, limit=None):
+        own = self.sequence
+        return ahead(lambda k: self._convert(own[k]), self._numbers(limit), int(getattr(own, "workers", 1) or 1),
+                     int(getattr(own, "max_queue_size", 10) or 1))
 
     def first(self):
         return self._convert(self.sequence[0])
@@ -313,24 +323,26 @@ class IteratorSource(_Batches):
             self._iterator = iter(self.iterable)
         return self._convert(next(self._iterator))
 
+    def _following(self, count, limit):
+        if count == ENDLESS and self.steps is None:
+            warnings.warn(f"The generator has given {ENDLESS} batches and says no length. If it never ends, say how many batches are "
+                          "an epoch: steps_per_epoch= in fit, steps= in evaluate and predict.")
+        try:
+            return self._next()
+        except StopIteration:
+            self.exhausted = self.once
+            if self.once or limit is None:
+                self._iterator = None if not self.once else self._iterator
+                raise End from None
+        self._iterator = None
+        try:
+            return self._next()
+        except StopIteration:
+            raise End from None
+
     def epoch(self, limit=None):
-        count = 0
-        while limit is None or count < limit:
-            try:
-                batch = self._next()
-            except StopIteration:
-                if self.once:
-                    self.exhausted = True
-                    return
-                self._iterator = None
-                if limit is None:
-                    return
-                try:
-                    batch = self._next()
-                except StopIteration:
-                    return
-            count += 1
-            yield batch
+        counts = itertools.count() if limit is None else range(limit)
+        return ahead(lambda count: self._following(count, limit), counts)
 
     def first(self):
         if self._peeked is None:

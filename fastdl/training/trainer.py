@@ -10,6 +10,7 @@ from fastdl.core.function import tensors
 from fastdl.errors import bad_argument
 from fastdl.training import data as fd_data
 from fastdl.training.compile import CompileLoss, CompileMetrics, check_target, label_limits
+from fastdl.training.prefetch import leaves_no_thread
 from fastdl.utils import tree
 
 
@@ -378,6 +379,7 @@ class Trainer:
 
     # ---- fit --------------------------------------------------------------------------------------------------
 
+    @leaves_no_thread
     def fit(self, x=None, y=None, batch_size=None, epochs=1, verbose="auto", callbacks=None, validation_split=0.0,
             validation_data=None, shuffle=True, class_weight=None, sample_weight=None, initial_epoch=0, steps_per_epoch=None,
             validation_steps=None, validation_batch_size=None, validation_freq=1, **legacy):
@@ -462,6 +464,7 @@ class Trainer:
 
     # ---- evaluate and predict ---------------------------------------------------------------------------------
 
+    @leaves_no_thread
     def evaluate(self, x=None, y=None, batch_size=None, verbose="auto", sample_weight=None, steps=None, callbacks=None,
                  return_dict=False, **legacy):
         """The loss and the metrics on this data: a number, a list in the order of metrics_names, or a dict."""
@@ -495,6 +498,7 @@ class Trainer:
         callbacks.on_test_end(logs)
         return logs
 
+    @leaves_no_thread
     def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None, **legacy):
         """y = model(x), batch by batch, as NumPy arrays."""
         from fastdl.callbacks import CallbackList

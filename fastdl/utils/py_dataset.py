@@ -5,8 +5,9 @@ class PyDataset:
     """batch k = self[k], k in 0 .. len(self) - 1
 
     Subclass it and write __len__ and __getitem__ (returning x, (x, y) or (x, y, sample_weight));
-    on_epoch_end() is called after each epoch. `workers`, `use_multiprocessing` and `max_queue_size`
-    are accepted as in Keras; batches are read in the training process, in order.
+    on_epoch_end() is called after each epoch. While a step computes, the next batches are read: by one thread, or by
+    `workers` threads at a time (then __getitem__ must bear being called by several), up to `max_queue_size` in advance and
+    in order. Threads also where `use_multiprocessing` asks for processes.
     """
 
     def __init__(self, workers=1, use_multiprocessing=False, max_queue_size=10):
