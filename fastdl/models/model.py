@@ -139,8 +139,8 @@ class Model(Trainer, Layer):
         return saving.load_weights(self, filepath, **kwargs)
 
     def export(self, filepath, **kwargs):
-        from fastdl.saving import export
-        return export.export(self, filepath, **kwargs)
+        from fastdl.export import export
+        return export(self, filepath, **kwargs)
 
     def to_json(self, **kwargs):
         from fastdl.saving import serialization

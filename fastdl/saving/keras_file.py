@@ -15,7 +15,7 @@ import zipfile
 import numpy as np
 
 from fastdl.errors import FileError, bad_argument
-from fastdl.saving import legacy_h5, serialization, weights_h5
+from fastdl.saving import flat, legacy_h5, serialization, weights_h5
 from fastdl.saving.checkpoint import replacing
 
 KERAS_VERSION = "3.15.1"                                    # whose formats are written
@@ -250,17 +250,27 @@ def _now():
     return datetime.datetime.fromtimestamp(int(fixed), datetime.timezone.utc) if fixed.isdigit() else datetime.datetime.now()
 
 
-def save_weights(model, filepath, overwrite=True, save_format=None, **_):
-    """Write the weights alone: Keras 3's layout for *.weights.h5, the older one for other .h5 names."""
-    if str(os.fspath(filepath)).endswith(".weights.json"):
-        raise ValueError("Sharded weights (.weights.json) are not written. Fix: use a name that ends in .weights.h5")
-    path = _path(filepath, () if save_format == "h5" else (".weights.h5", ".h5", ".hdf5"), "model.save_weights")
+def save_weights(model, filepath, overwrite=True, save_format=None, max_shard_size=None, **_):
+    """Write the weights alone: Keras 3's layout for *.weights.h5, the older one for other .h5 names, or *.safetensors.
+
+    max_shard_size: at most so many GB a file; the name then ends in .weights.json, and the weights lie in files beside it.
+    """
+    sharded = max_shard_size is not None or str(os.fspath(filepath)).endswith(".weights.json")
+    known = (".weights.json",) if sharded else () if save_format == "h5" else (".weights.h5", ".h5", ".hdf5", ".safetensors")
+    if max_shard_size is not None and str(os.fspath(filepath)).endswith("weights.h5"):     # as Keras, which renames it too
+        filepath = str(os.fspath(filepath))[:-2] + "json"
+    path = _path(filepath, known, "model.save_weights")
     _free(path, overwrite)
     if not model.built:
         raise ValueError(f"The model '{model.name}' has no weights yet: call it on data, or build(input_shape), before save_weights().")
+    if sharded:
+        flat.write_shards(model, path, 5 if max_shard_size is None else max_shard_size)
+        return
     with replacing(path) as f:
         if path.lower().endswith(".weights.h5"):
             weights_h5.write(model, f)
+        elif path.lower().endswith(".safetensors"):
+            flat.write_safetensors(f, flat.weights_as_table(model), {"format": "keras", "keras_version": KERAS_VERSION})
         else:
             with weights_h5.h5().File(f, "w") as h:
                 legacy_h5.write_weights(model, h, KERAS_VERSION)
@@ -355,7 +365,7 @@ def _build_optimizer(model):
 
 
 def load_weights(model, filepath, by_name=False, skip_mismatch=False, trusted=False, **legacy):
-    """Read weights from *.weights.h5, a legacy .h5 (by order or by_name) or a .keras file into this model."""
+    """Read weights into this model: *.weights.h5 or its shards (*.weights.json), a legacy .h5 (by order or by_name), .keras, .safetensors."""
     for key in legacy:
         if key not in ("objects_to_skip", "options"):
             raise TypeError(f"load_weights() has no argument {key!r}. It takes filepath, by_name and skip_mismatch.")
@@ -371,12 +381,14 @@ def load_weights(model, filepath, by_name=False, skip_mismatch=False, trusted=Fa
             source = found[WEIGHTS]
         elif magic == HDF5_MAGIC:
             source = path
+        elif path.lower().endswith((".json", ".safetensors")):
+            source = None
         else:
-            raise FileError("it is neither an HDF5 file nor a .keras file")
-        with weights_h5.reading(source, path, trusted) as root:
+            raise FileError("it is neither an HDF5 file nor a .keras file, and its name ends neither in .safetensors nor in .weights.json")
+        with _weights_root(path, source, trusted) as root:
             if not model.built:
                 raise FileError(f"the model '{model.name}' has no weights yet: call it on data, or build(input_shape), before load_weights()")
-            if legacy_h5.is_legacy(root):
+            if source is not None and legacy_h5.is_legacy(root):
                 legacy_h5.load_weights(model, root, by_name, skip_mismatch)
             elif by_name:
                 raise FileError("by_name=True reads legacy .h5 files only: this layout holds no layer names. Fix: leave by_name out")
@@ -386,6 +398,18 @@ def load_weights(model, filepath, by_name=False, skip_mismatch=False, trusted=Fa
                     _build_optimizer(model)
                 weights_h5.load(model, root, skip_mismatch, optimizer=own)
     return model
+
+
+def _weights_root(path, source, trusted):
+    """The table of a weights file: HDF5 (source: its path or bytes), safetensors, or the index of shards."""
+    if source is not None:
+        return weights_h5.reading(source, path, trusted)
+    if path.lower().endswith(".safetensors"):
+        return contextlib.nullcontext(flat.read_safetensors(path))
+    if os.path.getsize(path) > CONFIG_LIMIT:
+        raise FileError("an index of shards is no longer than 64 MiB")
+    with open(path, "rb") as f:
+        return flat.reading_shards(path, f.read(), trusted)
 
 
 def model_from_json(json_string, custom_objects=None, allow_large=False):

@@ -84,6 +84,7 @@ def main():
         if model.name == "branches":
             model.save_weights(HERE / "branches.weights.h5")
             (HERE / "branches.json").write_text(model.to_json())
+            model.save_weights(HERE / "shards.weights.json", max_shard_size=2e-7)       # GB: several files of 214 bytes
     model = keras.Sequential([keras.Input((4,)), Scaled(0.5), L.Dense(2)], name="custom")
     model.save(HERE / "custom.keras")
     answers["custom_predicts"] = model.predict(x, verbose=0)

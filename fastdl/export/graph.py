@@ -1,0 +1,433 @@
+"""A model's inference as a list of primitives, in which sizes that vary (the batch) are told from sizes that are fixed.
+
+The model is traced two or three times with different sizes where a shape says None. What is equal in all traces is
+fixed; what differs must follow from the sizes of the inputs, or the export says which layer makes it impossible.
+"""
+import itertools
+
+import numpy as np
+
+from fastdl.core import modes
+from fastdl.core.modes import Trace, reading
+from fastdl.core.primitive import REGISTRY
+from fastdl.core.tensor import Tensor, Variable, name_of
+from fastdl.layers.layer import Layer, _stack
+from fastdl.ops.symbolic import flatten, pack_like
+
+# Sizes for None: the batch, then one for every other axis of every input, in each trace. The last trace has odd sizes, to find
+# what depends on evenness; a model that fails on it (skip connections want even images) is judged by the first two.
+BATCH = 13, 17, 19
+PRIMES = [p for p in range(3, 200) if all(p % d for d in range(2, p))]
+SIZES = [64 * p for p in PRIMES], [64 * p for p in PRIMES[2:] + [211, 223]], [p for p in range(301, 1500) if all(p % d for d in range(2, 40))]
+
+
+class ExportError(ValueError):
+    """This model, or this part of it, cannot be said in the format asked for."""
+
+
+class Value:
+    """One tensor of the graph: its shape in every trace, and its array where it is a weight or a constant."""
+
+    def __init__(self, shapes, dtype, array=None, path=None, trainable=False):
+        self.shapes, self.dtype, self.array, self.path, self.trainable = tuple(shapes), dtype, array, path, trainable
+
+    shape = property(lambda self: self.shapes[0])
+    ndim = property(lambda self: len(self.shapes[0]))
+    known = property(lambda self: self.array is not None)
+
+    def sizes(self, axis):
+        """The size along an axis, in every trace."""
+        return tuple(s[axis] for s in self.shapes)
+
+
+class Step:
+    """One primitive of the graph; `varying` holds the attributes that differ between the traces."""
+
+    def __init__(self, name, ins, outs, attrs, varying, layers):
+        self.name, self.ins, self.outs, self.attrs, self.varying, self.layers = name, list(ins), list(outs), attrs, varying, layers
+
+    def where(self):
+        """'layer "x" (Class)', the innermost one, for messages."""
+        return f"layer '{self.layers[-1][0]}' ({self.layers[-1][1]})" if self.layers else "the model"
+
+    def refuse(self, why):
+        return ExportError(f"The {self.where()} cannot be exported: {why}" if self.layers else f"The model cannot be exported: {why}")
+
+
+class Recorder(Trace):
+    """A trace that notes which layers were active at every node, and which variables were assigned."""
+
+    def __init__(self):
+        super().__init__()
+        self.owners, self.kept, self.keys = [], [], []
+
+    def run(self, prim, ins, attrs):
+        before = len(self.nodes)
+        outs = super().run(prim, ins, attrs)
+        self.kept.append((ins, outs))                          # alive, so that no id is used twice
+        if len(self.nodes) > before:
+            self.owners.append(tuple((c.entry.name, type(c.entry).__name__) for c in _stack("calls") if isinstance(c.entry, Layer)))
+        return outs
+
+
+class Size:
+    """times * (the product of some sizes of values) / over, a size that is known when the model runs."""
+
+    def __init__(self, factors, times=1, over=1):
+        self.factors, self.times, self.over = factors, times, over
+
+
+class Graph:
+    """inputs, outputs: Values; steps in the order of execution; names of both ends; notes: what was left out."""
+
+    def __init__(self, inputs, outputs, steps, input_names, output_names, notes, pack):
+        self.inputs, self.outputs, self.steps, self.notes = inputs, outputs, steps, notes
+        self.input_names, self.output_names, self.pack = input_names, output_names, pack        # pack(leaves): what the model is called with
+
+    def size(self, sizes, near=()):
+        """An int, a Size that gives these numbers in every trace, or None."""
+        if len(set(sizes)) == 1:
+            return sizes[0]
+        found = [(v, a) for v in (*near, *self.inputs) if not v.known for a in range(v.ndim) if len(set(v.sizes(a))) > 1]
+        for count in (1, 2, 3):
+            for factors in itertools.combinations(found, count):
+                have = [int(np.prod([v.sizes(a)[k] for v, a in factors])) for k in range(len(sizes))]
+                if all(s == h for s, h in zip(sizes, have)):
+                    return Size(factors)
+        for count in (1, 2, 3):
+            for factors in itertools.combinations(found, count):
+                have = [int(np.prod([v.sizes(a)[k] for v, a in factors])) for k in range(len(sizes))]
+                if have[0] and sizes[0] % have[0] == 0 and all(s == h * (sizes[0] // have[0]) for s, h in zip(sizes, have)):
+                    return Size(factors, times=sizes[0] // have[0])
+                if sizes[0] and have[0] % sizes[0] == 0 and all(s == h // (have[0] // sizes[0]) for s, h in zip(sizes, have)):
+                    return Size(factors, over=have[0] // sizes[0])
+        return None
+
+    def users(self):
+        """{value: [(step, place among its inputs)]}"""
+        found = {}
+        for step in self.steps:
+            for k, v in enumerate(step.ins):
+                found.setdefault(v, []).append((step, k))
+        return found
+
+
+# ---------------------------------------------------------------- signatures
+def signature_of(model, given):
+    """[(name, shape, dtype)] of the inputs, and pack(leaves), from the model's graph or from input_signature."""
+    if given is None and hasattr(model, "input_names"):
+        structure = model.input
+        return [(n, tuple(t.shape), t.dtype) for n, t in zip(model.input_names, model.inputs)], lambda leaves: pack_like(structure, leaves)
+    if given is None:
+        given = model.__dict__.get("_build_shape")
+        if given is not None:
+            nested = isinstance(given, (list, tuple)) and given and isinstance(given[0], (list, tuple))
+            given = [(None, *s[1:]) for s in (given if nested else [given])]
+    if given is None:
+        raise ExportError(f"The model '{model.name}' has not seen data yet, so its inputs are unknown. Fix: call it on a batch first, or "
+                          "pass input_signature=[a batch of each input, or a shape such as (None, 28, 28)].")
+    plain = isinstance(given, (tuple, list)) and given and all(s is None or isinstance(s, int) for s in given)
+    leaves = [given] if plain or hasattr(given, "shape") else list(given)
+    made = []
+    for k, x in enumerate(leaves):
+        shape, dtype = tuple(x.shape if hasattr(x, "shape") else x), getattr(x, "dtype", None) or "float32"
+        dtype = dtype if isinstance(dtype, str) else name_of(np.dtype(dtype))
+        if isinstance(x, (np.ndarray, Tensor)):                # a batch: any number of such samples may come later
+            shape, dtype = (None, *shape[1:]), {"float64": "float32", "int64": "int32"}.get(dtype, dtype)
+        made.append((getattr(x, "name", None) or (f"input_{k + 1}" if len(leaves) > 1 else "input"), shape, dtype))
+    return made, lambda leaves: leaves[0] if len(leaves) == 1 else list(leaves)
+
+
+# ---------------------------------------------------------------- tracing
+def _run(model, signature, pack, which, apart):
+    def size(k, axis):
+        return SIZES[which][axis + 3 * k * apart] if axis else BATCH[which]
+
+    tensors = [Tensor(None, [size(k, a) if s is None else s for a, s in enumerate(shape)], dtype) for k, (_, shape, dtype) in enumerate(signature)]
+    with reading(Recorder()) as recorder:
+        made = model(pack(tensors), training=False)
+        out = flatten(made)
+    needed, kept = {id(t) for t in out}, []
+    for node, owner in zip(reversed(recorder.nodes), reversed(recorder.owners)):
+        prim, ins, outs, _ = node
+        if prim.updates is not None or any(id(t) in needed for t in outs):
+            needed.update(id(t) for t in ins if prim.updates is None)
+            kept.append((node, owner))
+    recorder.nodes, recorder.owners = [n for n, _ in kept[::-1]], [o for _, o in kept[::-1]]
+    recorder.keys = sorted(made, key=str) if isinstance(made, dict) and len(made) == len(out) else []
+    return recorder, tensors, out
+
+
+def trace(model, input_signature=None):
+    """The Graph of model(inputs, training=False)."""
+    signature, pack = signature_of(model, input_signature)
+    free = [k for k, (_, shape, _) in enumerate(signature) if None in shape[1:]]
+    if not any(None in shape for _, shape, _ in signature):
+        runs = [_run(model, signature, pack, 0, False)]
+    else:
+        try:                                                   # every axis of every input has a size of its own, if the model allows it
+            apart = 1 < len(free) and len(signature) < 10
+            runs = [_run(model, signature, pack, k, apart) for k in (0, 1)]
+        except Exception:
+            apart = False
+            try:
+                runs = [_run(model, signature, pack, k, apart) for k in (0, 1)]
+            except Exception as error:
+                raise ExportError(f"The model cannot be exported for inputs of any size: {str(error).rstrip('.')}. Fix: give the axes sizes in Input(shape=...), or "
+                                  "pass input_signature=[(batch, ...)].") from error
+        try:
+            runs.append(_run(model, signature, pack, 2, apart))
+        except Exception:
+            pass
+    names = [str(k) for k in runs[0][0].keys] or list(getattr(model, "output_names", ()))
+    return _aligned(runs, [n for n, _, _ in signature], names, pack)
+
+
+def _aligned(runs, input_names, output_names, pack):
+    values, steps, notes = [{} for _ in runs], [], []
+    recorders = [r for r, _, _ in runs]
+    names = [[(n[0].name, len(n[1])) for n in r.nodes] for r in recorders]
+    if any(n != names[0] for n in names[1:]):
+        at = next((k for k, row in enumerate(zip(*names)) if len(set(row)) > 1), -1)
+        raise Step("", (), (), {}, {}, recorders[0].owners[at]).refuse(
+            "its steps depend on a size that varies (a loop over time steps, for instance). Fix: give that axis a size in Input(shape=...), or "
+            "pass input_signature=[(None, steps, features)].")
+
+    def known(tensors, step_layers):
+        key = tuple(id(t) for t in tensors)
+        for table, t in zip(values, tensors):
+            if id(t) in table:
+                return table[id(t)]
+        first = tensors[0]
+        if isinstance(first, Variable):
+            made = Value([first.shape] * len(runs), first.dtype, first.numpy(), first.path, first.trainable)
+        else:
+            made = _constant([t.numpy() for t in tensors], steps, step_layers)
+        for table, k in zip(values, key):
+            table[k] = made
+        return made
+
+    inputs = []
+    for tensors in zip(*[t for _, t, _ in runs]):
+        made = Value([t.shape for t in tensors], tensors[0].dtype)
+        inputs.append(made)
+        for table, t in zip(values, tensors):
+            table[id(t)] = made
+    for k, nodes in enumerate(zip(*[r.nodes for r in recorders])):
+        prim, owner = nodes[0][0], recorders[0].owners[k]
+        if prim.updates is not None:
+            note = f"the state that layer '{owner[-1][0]}' keeps between batches" if owner else "a variable that the model assigns"
+            notes += [] if note in notes else [note]
+            continue
+        ins = [known(list(tensors), owner) for tensors in zip(*[n[1] for n in nodes])]
+        outs = []
+        for tensors in zip(*[n[2] for n in nodes]):
+            made = Value([t.shape for t in tensors], tensors[0].dtype)
+            outs.append(made)
+            for table, t in zip(values, tensors):
+                table[id(t)] = made
+        attrs = nodes[0][3]
+        varying = {a: [n[3][a] for n in nodes] for a in attrs if any(not _same(n[3][a], attrs[a]) for n in nodes[1:])}
+        steps.append(Step(prim.name, ins, outs, attrs, varying, owner))
+    outputs = [known(list(tensors), ()) for tensors in zip(*[o for _, _, o in runs])]
+    if len(output_names) != len(outputs):
+        output_names = [f"output_{k + 1}" if len(outputs) > 1 else "output" for k in range(len(outputs))]
+    return Graph(inputs, outputs, steps, input_names, output_names, notes, pack)
+
+
+def _same(a, b):
+    return type(a) is type(b) and np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b
+
+
+def _constant(arrays, steps, layers):
+    """A constant; one whose size varies becomes a step that makes it: one number everywhere, or 0, 1, 2, ..."""
+    first = arrays[0]
+    shapes = [a.shape for a in arrays]
+    if all(_same(a, first) for a in arrays):
+        return Value(shapes, name_of(first.dtype), first)
+    made = Value(shapes, name_of(first.dtype))
+    if first.size and all(a.size and (a == first.flat[0]).all() for a in arrays):
+        steps.append(Step("fill", (), (made,), dict(value=first.flat[0], shape=shapes[0]), dict(shape=shapes), layers))
+    elif first.ndim == 1 and all((a == np.arange(a.size)).all() for a in arrays):
+        steps.append(Step("iota", (), (made,), dict(n=first.size), dict(n=[a.size for a in arrays]), layers))
+    else:
+        raise Step("", (), (), {}, {}, layers).refuse("it computes with numbers that depend on a size that varies. Fix: give that axis a size in "
+                                                      "Input(shape=...), or pass input_signature=[(None, ...)].")
+    return made
+
+
+# ---------------------------------------------------------------- passes
+MOVES = {"reshape", "transpose", "copy", "stop_gradient", "cast"}
+
+
+def fold(graph, weights=True):
+    """Compute what depends on constants alone. Of weights, only their own moves are computed where `weights` is False, and only
+    for those used once, so that what is trained later stays what was trained before."""
+    kept, users = [], graph.users()
+    for step in graph.steps:
+        ours = [v for v in step.ins if v.path is not None]
+        allowed = step.ins and step.name in REGISTRY and all(v.known for v in step.ins) and not step.varying and \
+            all(len(set(o.shapes)) == 1 for o in step.outs)
+        if allowed and ours and not weights:
+            allowed = step.name in MOVES and len(users[step.ins[0]]) == 1 and step.ins[0].dtype == step.outs[0].dtype
+        if not allowed:
+            kept.append(step)
+            continue
+        with np.errstate(all="ignore"), modes.reading(modes.eager):
+            arrays = REGISTRY[step.name].run_ref([v.array for v in step.ins], step.attrs)
+        for out, a in zip(step.outs, arrays):
+            out.array = a.astype(out.dtype)
+            if len(ours) == 1:
+                out.path, out.trainable = ours[0].path, ours[0].trainable
+    graph.steps = kept
+
+
+def join(graph):
+    """matmul + bias becomes dense, conv + bias a conv with a bias: what other formats call a layer."""
+    users, gone = graph.users(), set()
+    for step in graph.steps:
+        if step.name not in ("matmul", "conv") or len(step.ins) != 2 or step.attrs.get("act") or step.outs[0] in graph.outputs:
+            continue
+        w, y = step.ins[1], step.outs[0]
+        if not w.known or step.attrs.get("ta") or step.attrs.get("tb") or step.name == "matmul" and w.ndim != 2:
+            continue
+        after = users.get(y, ())
+        if len(after) != 1 or after[0][0].name != "add":
+            continue
+        other = after[0][0].ins[1 - after[0][1]]
+        if other is y or not other.known or other.shape != w.shape[-1:] or after[0][0].outs[0].shapes != y.shapes:
+            continue
+        step.name = "dense" if step.name == "matmul" else "conv"
+        step.attrs = {k: v for k, v in step.attrs.items() if k not in ("ta", "tb")}
+        step.ins, step.outs = [*step.ins, other], after[0][0].outs
+        gone.add(after[0][0])
+    graph.steps = [s for s in graph.steps if s not in gone]
+
+
+def layer_norms(graph):
+    """(x - mean) rsqrt(mean((x - mean)^2) + epsilon) gamma + beta over the last axis becomes one step, which other formats have."""
+    users, gone = graph.users(), set()
+
+    def only(v, name):
+        """The one step that uses v, if it is called so."""
+        after = users.get(v, ())
+        return after[0][0] if len(after) == 1 and after[0][0].name == name and v not in graph.outputs else None
+
+    for first in graph.steps:
+        x = first.ins[0] if first.ins else None
+        if first.name != "mean" or not first.attrs.get("keepdims") or first.attrs.get("axis") not in (-1, (-1,), x.ndim - 1, (x.ndim - 1,)):
+            continue
+        minus = only(first.outs[0], "sub")
+        after = users.get(minus.outs[0], ()) if minus is not None and minus.ins == [x, first.outs[0]] else ()
+        square = next((s for s, _ in after if s.name == "square"), None)
+        scaled = next((s for s, _ in after if s.name == "mul"), None)
+        if square is None or scaled is None or len(after) != 2:
+            continue
+        chain = [square]
+        for name in ("mean", "add", "rsqrt"):
+            chain.append(only(chain[-1].outs[0], name) if chain[-1] is not None else None)
+        *_, spread, plus, root = chain
+        if root is None or spread.attrs != first.attrs or only(root.outs[0], "mul") is not scaled:
+            continue
+        epsilon = next(v for v in plus.ins if v is not spread.outs[0])
+        last, gone_here, weights = scaled, {first, minus, *chain, scaled}, []
+        for name in ("mul", "add"):
+            step = only(last.outs[0], name)
+            other = next((v for v in step.ins if v is not last.outs[0]), None) if step is not None else None
+            if other is None or not other.known or other.shape != x.shape[-1:]:
+                break
+            last, weights = step, [*weights, other]
+            gone_here.add(step)
+        if len(weights) != 2 or not epsilon.known or epsilon.array.size != 1:
+            continue
+        gone |= gone_here - {last}
+        last.name, last.ins, last.attrs = "layer_norm", [x, *weights], dict(epsilon=float(epsilon.array.reshape(())))
+    graph.steps = [s for s in graph.steps if s not in gone]
+
+
+# ---------------------------------------------------------------- writing, whatever the format
+def to_first(n):
+    """The order of axes that puts channels second."""
+    return (0, n - 1, *range(1, n - 1))
+
+
+def to_last(n):
+    return (0, *range(2, n), 1)
+
+
+def moved_axis(a, n):
+    """Where axis a of n lies once channels are second."""
+    a %= n
+    return 0 if a == 0 else 1 if a == n - 1 else a + 1
+
+
+class Writer:
+    """Walks the graph and asks the format's rule for every primitive. Each value has a name in one order of axes or in both:
+    channels last, as fastdl computes, or channels first, as convolutions of other formats want; it is turned when asked for."""
+
+    varying = {}                                           # {primitive: attributes that may differ between traces}
+    elementwise, format = {}, ""
+
+    def __init__(self, graph):
+        self.graph, self.last, self.first, self.step = graph, {}, {}, None
+
+    def run(self):
+        for self.step in self.graph.steps:
+            step = self.step
+            rule = getattr(self, f"do_{step.name}", None)
+            if rule is None and step.name not in self.elementwise:
+                raise step.refuse(f"{self.format} has nothing that computes its `{step.name}`"
+                                  + (" (random numbers; is a layer called with training=True?)" if step.name.startswith(("random", "dropout")) else "") + ".")
+            loose = set(step.varying) - set(self.varying.get(step.name, ()))
+            if loose:
+                raise step.refuse(f"its `{step.name}` depends on a size that varies ({', '.join(sorted(loose))}). Fix: give that axis a size in "
+                                  "Input(shape=...), or pass input_signature=[(None, ...)].")
+            if rule is None:
+                self.join_elementwise(step)
+            else:
+                rule(step, *step.ins, **step.attrs)
+
+    # what a format writes
+    def turn(self, name, axes, like):
+        raise NotImplementedError
+
+    def constant(self, array, like=None):
+        raise NotImplementedError
+
+    def same_padding(self, step, x, kernel, strides, dilation):
+        """Raise unless padding that varies with the image is 'the same size, more of it at the end'."""
+        for given, shape in zip(step.varying["pads"], x.shapes):
+            for p, n, k, s, d in zip(given, shape[1:-1], kernel, strides, dilation):
+                total = max(0, (-(-n // s) - 1) * s + d * (k - 1) + 1 - n)
+                if tuple(p) != (total // 2, total - total // 2):
+                    raise step.refuse("its padding varies with the size of the image. Fix: give the image a size in Input(shape=...).")
+
+    # names
+    def get(self, v):
+        """Its name, channels last."""
+        if v not in self.last:
+            self.last[v] = self.constant(v.array, v) if v.known else self.turn(self.first[v], to_last(v.ndim), v)
+        return self.last[v]
+
+    def get_first(self, v):
+        """Its name, channels second."""
+        if v not in self.first:
+            self.first[v] = self.constant(np.transpose(v.array, to_first(v.ndim)), v) if v.known else self.turn(self.last[v], to_first(v.ndim), v)
+        return self.first[v]
+
+    def is_first(self, v):
+        return v in self.first and v not in self.last
+
+    def operands(self, step):
+        """Names of the inputs of something elementwise, all in one order of axes, and where its output's name belongs."""
+        out = step.outs[0]
+        if out.ndim > 2 and any(self.is_first(v) for v in step.ins):
+            fits = lambda v: v.ndim == out.ndim or v.known and (v.ndim == 0 or v.array.size == 1 or v.ndim == 1 and v.path is None)
+            if all(fits(v) for v in step.ins):
+                return [self._aligned_first(v, out.ndim) for v in step.ins], self.first
+        return [self.get(v) for v in step.ins], self.last
+
+    def _aligned_first(self, v, n):
+        if v.ndim == n:
+            return self.get_first(v)
+        return self.constant(v.array.reshape(()) if v.array.size == 1 else v.array.reshape((-1,) + (1,) * (n - 2)), v)
