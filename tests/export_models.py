@@ -102,6 +102,40 @@ def simple_rnn():
                       layers.SimpleRNN(3, activation="hard_sigmoid"))
 
 
+class Counting(layers.Layer):
+    """A cell of the user's own, with states of two kinds."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units, self.state_size, self.output_size = units, [units, units], 2
+        self.inner, self.out = layers.Dense(units, activation="tanh"), layers.Dense(2)
+
+    def build(self, shape):
+        self.inner.build((None, shape[-1] + self.units))
+        self.out.build((None, self.units))
+        self.built = True
+
+    def call(self, x, states):
+        h = self.inner(ops.concatenate([x, states[0]], -1))
+        return self.out(h), [h, states[1] * 0.5 + h]
+
+
+def cells():
+    """Loops of any length: stacked cells, one of them shared with another place, states given out."""
+    start, shared = layers.Input((None, 3)), layers.RNN(Counting(3), return_sequences=True)
+    x = layers.Dense(3)(shared(layers.Dense(3)(start)))
+    return drawn(keras.Model(start, layers.RNN([layers.GRUCell(4), layers.LSTMCell(2)], return_sequences=True, return_state=True)(shared(x))))
+
+
+def keras2_words():
+    """The recurrent layers of Keras 2's files: hard_sigmoid, masks, any length."""
+    start = layers.Input((None,), dtype="int32")
+    x = layers.Embedding(5, 3, mask_zero=True)(start)
+    y, h, c = layers.LSTM(4, recurrent_activation="hard_sigmoid", return_sequences=True, return_state=True)(x)
+    z = layers.Bidirectional(layers.GRU(3, recurrent_activation="hard_sigmoid", reset_after=False))(y)
+    return drawn(keras.Model(start, layers.Dense(4)(layers.concatenate([z, h, c]))))
+
+
 def masked():
     start = layers.Input((None,), dtype="int32")
     x = layers.Embedding(5, 6, mask_zero=True)(start)
@@ -184,5 +218,5 @@ def activations():
     return keras.Model(start, layers.concatenate([layers.Activation(n)(start) for n in known]))
 
 
-ALL = [mlp, lenet, separable, resnet, unet, anysize, transposed, conv1d, conv3d, norms, lstm, gru, simple_rnn, masked, translate, transformer, attention,
+ALL = [mlp, lenet, separable, resnet, unet, anysize, transposed, conv1d, conv3d, norms, lstm, gru, simple_rnn, cells, keras2_words, masked, translate, transformer, attention,
        siamese, subclassed, merging, activations]

@@ -100,6 +100,33 @@ def test_every_layer_in_pytorch(row, tmp_path):
     assert row_model(row).export(tmp_path / "m.py", verbose=False) <= TOLERANCE
 
 
+REAL = ["chars2vec_lstm_50/model_sigmoid.h5", "fer_mini_xception/emotion_model.hdf5", "mtcnn/pnet.h5", "mtcnn/rnet.keras", "mtcnn/onet.h5"]
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize("form", [pytest.param("onnx", marks=onnx), pytest.param("py", marks=torch)])
+@pytest.mark.parametrize("name", REAL)
+def test_files_of_keras_2_as_other_formats(name, form, shared_data, tmp_path):
+    model = keras.models.load_model(shared_data / "models" / name, compile=False)
+    assert model.export(tmp_path / f"m.{form}", verbose=False) <= TOLERANCE
+
+
+@pytest.mark.shared_data
+@onnx
+def test_a_keras_2_lstm_with_its_own_hard_sigmoid_and_any_length(shared_data, tmp_path):
+    import onnxruntime
+    from fastdl.saving.legacy_h5 import hard_sigmoid_keras2
+    folder = shared_data / "models" / "chars2vec_lstm_50"
+    start, golden = layers.Input((None, 59)), np.load(folder / "golden.npz")
+    x = layers.LSTM(50, return_sequences=True, recurrent_activation=hard_sigmoid_keras2)(start)
+    model = keras.Model(start, layers.LSTM(50, recurrent_activation=hard_sigmoid_keras2)(x))
+    model.load_weights(folder / "weights.h5")
+    model.export(tmp_path / "m.onnx", verbose=False)
+    session = onnxruntime.InferenceSession(str(tmp_path / "m.onnx"))
+    y, = session.run(None, {session.get_inputs()[0].name: golden["x"].astype("float32")})
+    np.testing.assert_allclose(y, golden["y_keras2_hard_sigmoid"], rtol=0, atol=TOLERANCE)
+
+
 class One(keras.Model):
     """A primitive as a model."""
 
@@ -162,13 +189,18 @@ class Loud(layers.Layer):
         return x + keras.random.normal(x.shape)
 
 
+class Looped(layers.Layer):
+    def call(self, x):
+        return sum((ops.tanh(x[:, t]) for t in range(x.shape[1])), ops.zeros_like(x[:, 0]))
+
+
 def test_what_cannot_be_said_names_the_layer(tmp_path):
     start = layers.Input((4,))
     model = keras.Model(start, Loud(name="loud")(layers.Dense(4)(start)))
     with pytest.raises(ExportError, match=r"'loud' \(Loud\).*random"):
         model.export(tmp_path / "m.py")
-    looped = keras.Sequential([layers.Input((None, 3)), layers.LSTM(2, recurrent_activation="hard_sigmoid", name="looped")])
-    with pytest.raises(ExportError, match=r"'looped' \(LSTM\).*size in Input"):
+    looped = keras.Sequential([layers.Input((None, 3)), Looped(name="looped")])
+    with pytest.raises(ExportError, match=r"'looped' \(Looped\).*size in Input"):
         looped.export(tmp_path / "m.py")
     with pytest.raises(ValueError, match="onnx"):
         model.export(tmp_path / "m.pb")
@@ -237,6 +269,15 @@ def test_weights_alone_are_computed_beforehand():
     made = graph.trace(model)
     graph.fold(made, weights=False)
     assert {id(v.array) for s in made.steps for v in s.ins if v.path} and not any(s.name == "reshape" and s.ins[0].path for s in made.steps)
+
+
+def test_a_loop_over_time_stays_a_loop():
+    made = graph.trace(models.cells())
+    assert [s.name for s in made.steps].count("loop") == 3
+    loop = [s for s in made.steps if s.name == "loop"][-1]
+    body = loop.attrs["body"]
+    assert loop.attrs["scanned"] == 1 and len(body.ins) == 1 + 3 + 1 and len(body.outs) == 3 + 1
+    assert all(v.sizes(0) == graph.BATCH for v in body.ins) and loop.outs[0].sizes(1) == made.inputs[0].sizes(1)
 
 
 # ---------------------------------------------------------------- PyTorch's source

@@ -7,6 +7,7 @@ import itertools
 
 import numpy as np
 
+from fastdl import ops
 from fastdl.core import modes
 from fastdl.core.modes import Trace, reading
 from fastdl.core.primitive import REGISTRY
@@ -70,6 +71,55 @@ class Recorder(Trace):
         return outs
 
 
+    def loop(self, step, inputs, states, mask, reverse, zero_output):
+        """Write a loop over time down as one node, its body traced once: (x_t, states, output before) -> (states, output)."""
+        xs, carried = flatten(inputs), flatten(states)
+        batch, shaped = xs[0].shape[0], lambda tensors, cut: [Tensor(None, t.shape[:1] + t.shape[1 + cut:], t.dtype) for t in tensors]
+        with reading(Trace()):
+            ys = flatten(step(pack_like(inputs, shaped(xs, 1)), pack_like(states, shaped(carried, 0)))[0])
+        before = [ops.zeros(y.shape, dtype=y.dtype) for y in ys]
+        ins = [shaped(xs, 1), shaped([mask] if mask is not None else [], 1), shaped(carried, 0), shaped(before, 0)]
+        body = Recorder()
+        with reading(body):
+            y, new = step(pack_like(inputs, ins[0]), pack_like(states, ins[2]))
+            y_leaves, new = flatten(y), flatten(new)
+            if mask is not None:
+                choose = lambda a, b: ops.where(ops.reshape(ins[1][0], (batch,) + (1,) * (a.ndim - 1)), a, b)
+                y_leaves = [choose(a, ops.zeros_like(a) if zero_output else b) for a, b in zip(y_leaves, ins[3])]
+                new = [choose(a, b) for a, b in zip(new, ins[2])]
+        body.made = [t for part in ins for t in part], [*new, *y_leaves]
+        outer = [*xs, *([mask] if mask is not None else []), *carried, *before]
+        like = lambda t, *more: Tensor(None, t.shape[:1] + more + t.shape[1:], t.dtype)
+        outs = tuple([like(t, xs[0].shape[1]) for t in y_leaves] + [like(t) for t in body.made[1]])
+        self.nodes.append((LOOP, tuple(outer), outs, dict(body=body, reverse=bool(reverse), scanned=len(ins[0]) + len(ins[1]))))
+        self.owners.append(tuple((c.entry.name, type(c.entry).__name__) for c in _stack("calls") if isinstance(c.entry, Layer)))
+        n, k = len(ys), len(carried)
+        return pack_like(y, list(outs[n + k:])), pack_like(y, list(outs[:n])), pack_like(states, list(outs[n:n + k]))
+
+    def used(self):
+        """The ids of all tensors that nodes take, also inside loops."""
+        return {i for node, _ in zip(self.nodes, self.owners) for i in _taken(node)}
+
+
+class _Loop:
+    name, updates = "loop", None
+
+
+LOOP = _Loop()
+
+
+def _taken(node):
+    ids = {id(t) for t in node[1]}
+    return ids | node[3]["body"].used() | {id(t) for t in node[3]["body"].made[1]} if node[0] is LOOP else ids
+
+
+class Body:
+    """What a loop does once: ins are what it scans, then its states; outs the states, of which the last are the output."""
+
+    def __init__(self, ins, outs, steps):
+        self.ins, self.outs, self.steps = ins, outs, steps
+
+
 class Size:
     """times * (the product of some sizes of values) / over, a size that is known when the model runs."""
 
@@ -104,12 +154,24 @@ class Graph:
         return None
 
     def users(self):
-        """{value: [(step, place among its inputs)]}"""
+        """{value: [(step, place among its inputs)]}, also inside loops."""
         found = {}
-        for step in self.steps:
-            for k, v in enumerate(step.ins):
-                found.setdefault(v, []).append((step, k))
+        for block in self.blocks():
+            for step in block.steps:
+                for k, v in enumerate(step.ins):
+                    found.setdefault(v, []).append((step, k))
         return found
+
+    def blocks(self):
+        """The graph and the bodies of its loops."""
+        todo = [self]
+        for block in todo:
+            yield block
+            todo += [s.attrs["body"] for s in block.steps if s.name == "loop"]
+
+    def ends(self):
+        """All values that leave the graph or a loop's body."""
+        return {v for block in self.blocks() for v in (self.outputs if block is self else block.outs)}
 
 
 # ---------------------------------------------------------------- signatures
@@ -151,7 +213,7 @@ def _run(model, signature, pack, which, apart):
     for node, owner in zip(reversed(recorder.nodes), reversed(recorder.owners)):
         prim, ins, outs, _ = node
         if prim.updates is not None or any(id(t) in needed for t in outs):
-            needed.update(id(t) for t in ins if prim.updates is None)
+            needed.update(_taken(node) if prim.updates is None else ())
             kept.append((node, owner))
     recorder.nodes, recorder.owners = [n for n, _ in kept[::-1]], [o for _, o in kept[::-1]]
     recorder.keys = sorted(made, key=str) if isinstance(made, dict) and len(made) == len(out) else []
@@ -184,55 +246,66 @@ def trace(model, input_signature=None):
 
 
 def _aligned(runs, input_names, output_names, pack):
-    values, steps, notes = [{} for _ in runs], [], []
-    recorders = [r for r, _, _ in runs]
-    names = [[(n[0].name, len(n[1])) for n in r.nodes] for r in recorders]
-    if any(n != names[0] for n in names[1:]):
-        at = next((k for k, row in enumerate(zip(*names)) if len(set(row)) > 1), -1)
-        raise Step("", (), (), {}, {}, recorders[0].owners[at]).refuse(
-            "its steps depend on a size that varies (a loop over time steps, for instance). Fix: give that axis a size in Input(shape=...), or "
-            "pass input_signature=[(None, steps, features)].")
+    aligned = _Aligned([{} for _ in runs])
+    inputs = aligned.new(zip(*[t for _, t, _ in runs]))
+    steps = aligned.steps([r for r, _, _ in runs])
+    outputs = [aligned.known(list(tensors), steps, ()) for tensors in zip(*[o for _, _, o in runs])]
+    if len(output_names) != len(outputs):
+        output_names = [f"output_{k + 1}" if len(outputs) > 1 else "output" for k in range(len(outputs))]
+    return Graph(inputs, outputs, steps, input_names, output_names, aligned.notes, pack)
 
-    def known(tensors, step_layers):
-        key = tuple(id(t) for t in tensors)
-        for table, t in zip(values, tensors):
+
+class _Aligned:
+    """The same program traced with different sizes, node by node; tables: {id of a tensor: its Value} of every trace."""
+
+    def __init__(self, tables):
+        self.tables, self.notes = tables, []
+
+    def new(self, rows):
+        """Values for tensors that are met for the first time."""
+        made = []
+        for tensors in rows:
+            made.append(Value([t.shape for t in tensors], tensors[0].dtype))
+            for table, t in zip(self.tables, tensors):
+                table[id(t)] = made[-1]
+        return made
+
+    def known(self, tensors, steps, layers):
+        for table, t in zip(self.tables, tensors):
             if id(t) in table:
                 return table[id(t)]
         first = tensors[0]
         if isinstance(first, Variable):
-            made = Value([first.shape] * len(runs), first.dtype, first.numpy(), first.path, first.trainable)
+            made = Value([first.shape] * len(tensors), first.dtype, first.numpy(), first.path, first.trainable)
         else:
-            made = _constant([t.numpy() for t in tensors], steps, step_layers)
-        for table, k in zip(values, key):
-            table[k] = made
+            made = _constant([t.numpy() for t in tensors], steps, layers)
+        for table, t in zip(self.tables, tensors):
+            table[id(t)] = made
         return made
 
-    inputs = []
-    for tensors in zip(*[t for _, t, _ in runs]):
-        made = Value([t.shape for t in tensors], tensors[0].dtype)
-        inputs.append(made)
-        for table, t in zip(values, tensors):
-            table[id(t)] = made
-    for k, nodes in enumerate(zip(*[r.nodes for r in recorders])):
-        prim, owner = nodes[0][0], recorders[0].owners[k]
-        if prim.updates is not None:
-            note = f"the state that layer '{owner[-1][0]}' keeps between batches" if owner else "a variable that the model assigns"
-            notes += [] if note in notes else [note]
-            continue
-        ins = [known(list(tensors), owner) for tensors in zip(*[n[1] for n in nodes])]
-        outs = []
-        for tensors in zip(*[n[2] for n in nodes]):
-            made = Value([t.shape for t in tensors], tensors[0].dtype)
-            outs.append(made)
-            for table, t in zip(values, tensors):
-                table[id(t)] = made
-        attrs = nodes[0][3]
-        varying = {a: [n[3][a] for n in nodes] for a in attrs if any(not _same(n[3][a], attrs[a]) for n in nodes[1:])}
-        steps.append(Step(prim.name, ins, outs, attrs, varying, owner))
-    outputs = [known(list(tensors), ()) for tensors in zip(*[o for _, _, o in runs])]
-    if len(output_names) != len(outputs):
-        output_names = [f"output_{k + 1}" if len(outputs) > 1 else "output" for k in range(len(outputs))]
-    return Graph(inputs, outputs, steps, input_names, output_names, notes, pack)
+    def steps(self, recorders):
+        names, steps = [[(n[0].name, len(n[1])) for n in r.nodes] for r in recorders], []
+        if any(n != names[0] for n in names[1:]):
+            at = next((k for k, row in enumerate(zip(*names)) if len(set(row)) > 1), -1)
+            raise Step("", (), (), {}, {}, recorders[0].owners[at]).refuse(
+                "its steps depend on a size that varies (a Python loop over time steps, for instance). Fix: give that axis a size in "
+                "Input(shape=...), or pass input_signature=[(None, steps, features)].")
+        for nodes, owner in zip(zip(*[r.nodes for r in recorders]), recorders[0].owners):
+            prim, attrs, varying = nodes[0][0], nodes[0][3], {}
+            if prim.updates is not None:
+                note = f"the state that layer '{owner[-1][0]}' keeps between batches" if owner else "a variable that the model assigns"
+                self.notes += [] if note in self.notes else [note]
+                continue
+            ins = [self.known(list(tensors), steps, owner) for tensors in zip(*[n[1] for n in nodes])]
+            if prim is LOOP:
+                bodies, inner = [n[3]["body"] for n in nodes], None
+                starts = self.new(zip(*[b.made[0] for b in bodies]))
+                inner = self.steps(bodies)
+                attrs = dict(attrs, body=Body(starts, [self.known(list(t), inner, owner) for t in zip(*[b.made[1] for b in bodies])], inner))
+            else:
+                varying = {a: [n[3][a] for n in nodes] for a in attrs if any(not _same(n[3][a], attrs[a]) for n in nodes[1:])}
+            steps.append(Step(prim.name, ins, self.new(zip(*[n[2] for n in nodes])), attrs, varying, owner))
+        return steps
 
 
 def _same(a, b):
@@ -263,8 +336,14 @@ MOVES = {"reshape", "transpose", "copy", "stop_gradient", "cast"}
 def fold(graph, weights=True):
     """Compute what depends on constants alone. Of weights, only their own moves are computed where `weights` is False, and only
     for those used once, so that what is trained later stays what was trained before."""
-    kept, users = [], graph.users()
-    for step in graph.steps:
+    users = graph.users()
+    for block in graph.blocks():
+        block.steps = _folded(block.steps, users, weights)
+
+
+def _folded(steps, users, weights):
+    kept = []
+    for step in steps:
         ours = [v for v in step.ins if v.path is not None]
         allowed = step.ins and step.name in REGISTRY and all(v.known for v in step.ins) and not step.varying and \
             all(len(set(o.shapes)) == 1 for o in step.outs)
@@ -279,14 +358,14 @@ def fold(graph, weights=True):
             out.array = a.astype(out.dtype)
             if len(ours) == 1:
                 out.path, out.trainable = ours[0].path, ours[0].trainable
-    graph.steps = kept
+    return kept
 
 
 def join(graph):
     """matmul + bias becomes dense, conv + bias a conv with a bias: what other formats call a layer."""
-    users, gone = graph.users(), set()
-    for step in graph.steps:
-        if step.name not in ("matmul", "conv") or len(step.ins) != 2 or step.attrs.get("act") or step.outs[0] in graph.outputs:
+    users, ends, gone = graph.users(), graph.ends(), set()
+    for step in [s for block in graph.blocks() for s in block.steps]:
+        if step.name not in ("matmul", "conv") or len(step.ins) != 2 or step.attrs.get("act") or step.outs[0] in ends:
             continue
         w, y = step.ins[1], step.outs[0]
         if not w.known or step.attrs.get("ta") or step.attrs.get("tb") or step.name == "matmul" and w.ndim != 2:
@@ -301,19 +380,24 @@ def join(graph):
         step.attrs = {k: v for k, v in step.attrs.items() if k not in ("ta", "tb")}
         step.ins, step.outs = [*step.ins, other], after[0][0].outs
         gone.add(after[0][0])
-    graph.steps = [s for s in graph.steps if s not in gone]
+    _drop(graph, gone)
+
+
+def _drop(graph, gone):
+    for block in graph.blocks():
+        block.steps = [s for s in block.steps if s not in gone]
 
 
 def layer_norms(graph):
     """(x - mean) rsqrt(mean((x - mean)^2) + epsilon) gamma + beta over the last axis becomes one step, which other formats have."""
-    users, gone = graph.users(), set()
+    users, ends, gone = graph.users(), graph.ends(), set()
 
     def only(v, name):
         """The one step that uses v, if it is called so."""
         after = users.get(v, ())
-        return after[0][0] if len(after) == 1 and after[0][0].name == name and v not in graph.outputs else None
+        return after[0][0] if len(after) == 1 and after[0][0].name == name and v not in ends else None
 
-    for first in graph.steps:
+    for first in [s for block in graph.blocks() for s in block.steps]:
         x = first.ins[0] if first.ins else None
         if first.name != "mean" or not first.attrs.get("keepdims") or first.attrs.get("axis") not in (-1, (-1,), x.ndim - 1, (x.ndim - 1,)):
             continue
@@ -342,7 +426,7 @@ def layer_norms(graph):
             continue
         gone |= gone_here - {last}
         last.name, last.ins, last.attrs = "layer_norm", [x, *weights], dict(epsilon=float(epsilon.array.reshape(())))
-    graph.steps = [s for s in graph.steps if s not in gone]
+    _drop(graph, gone)
 
 
 # ---------------------------------------------------------------- writing, whatever the format
@@ -372,8 +456,11 @@ class Writer:
         self.graph, self.last, self.first, self.step = graph, {}, {}, None
 
     def run(self):
-        for self.step in self.graph.steps:
-            step = self.step
+        self.run_steps(self.graph.steps)
+
+    def run_steps(self, steps):
+        for step in steps:
+            self.step = step
             rule = getattr(self, f"do_{step.name}", None)
             if rule is None and step.name not in self.elementwise:
                 raise step.refuse(f"{self.format} has nothing that computes its `{step.name}`"
@@ -401,6 +488,16 @@ class Writer:
                 total = max(0, (-(-n // s) - 1) * s + d * (k - 1) + 1 - n)
                 if tuple(p) != (total // 2, total - total // 2):
                     raise step.refuse("its padding varies with the size of the image. Fix: give the image a size in Input(shape=...).")
+
+    def do_loop(self, step, *ins, body, reverse, scanned):
+        """Names that the body gives are not known outside it; those of constants are."""
+        kept = {**self.last}, {**self.first}
+        self.write_loop(step, ins[:scanned], ins[scanned:], body, reverse)
+        for table, before in zip((self.last, self.first), kept):
+            inner = [v for v in table if not v.known and v not in before and v not in step.outs]
+            for v in inner:
+                del table[v]
+        self.step = step
 
     # names
     def get(self, v):

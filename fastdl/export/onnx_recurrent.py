@@ -40,10 +40,30 @@ class Recurrent:
         weights = [self.once(v, op, lambda v=v: gates(v.array, order).T[None]) for v in (w, u)]
         ins = [turned, *weights, self.array(biases, b.path or "bias"), "", *starts]
         hs, *last = self.add(op, ins, 1 + len(states), hidden_size=units, **attrs)
-        if any(step.outs[0] is v for v in self.graph.outputs) or step.outs[0] in self.graph.users():
+        if step.outs[0] in self.graph.ends() or step.outs[0] in self.graph.users():
             self.last[step.outs[0]] = self.add("Transpose", [self.add("Squeeze", [hs, self.ints(1)])], perm=[1, 0, 2])
         for name, v in zip(last, step.outs[1:]):
             self.last[v] = self.add("Squeeze", [name, self.ints(0)])
+
+    # ------------------------------------------------------------ loops
+    def write_loop(self, step, xs, states, body, reverse):
+        onnx, count = self.onnx, len(states)
+        outer_ins = [self.get(v) for v in (*states, *xs)]
+        inner_ins = [*body.ins[len(xs):], *body.ins[:len(xs)]]
+        outer, self.nodes = self.nodes, []
+        for v in inner_ins:
+            self.last[v] = self.fresh("step")
+        value = lambda name, v: onnx.helper.make_tensor_value_info(name, self.kind(v.dtype), [None] * v.ndim)
+        before = [value(self.last[v], v) for v in inner_ins]
+        self.run_steps(body.steps)
+        self.step = step
+        ys = body.outs[-(len(step.outs) - count):]
+        after = [value(self.add("Identity", [self.get(v)]), v) for v in (*body.outs, *ys)]
+        graph = onnx.helper.make_graph(self.nodes, "step", before, after)
+        self.nodes = outer
+        found = self.add("Scan", outer_ins, count + len(ys), body=graph, num_scan_inputs=len(xs), scan_input_axes=[1] * len(xs),
+                         scan_output_axes=[1] * len(ys), scan_input_directions=[int(reverse)] * len(xs))
+        self.last.update(zip(step.outs, [*found[count:], *found[:count]]))
 
     # ------------------------------------------------------------ masks
     def masked(self, step, op, x, states, w, u, bias, second, mask, reverse, attrs):

@@ -25,7 +25,7 @@ BINARY = dict(add="{0} + {1}", sub="{0} - {1}", mul="{0} * {1}", div="{0} / {1}"
               fmod="torch.fmod({0}, {1})", floor_divide='torch.div({0}, {1}, rounding_mode="floor")', logaddexp="torch.logaddexp({0}, {1})",
               hypot="torch.hypot({0}, {1})", where="torch.where({0}, {1}, {2})")
 TENSORS = ("atan2", "logaddexp", "hypot", "where", "fmod")                  # what takes no plain numbers
-OWN = {"torch", "nn", "F", "json", "self", "load", "steps", "gru_step", "rnn_step", "same", "super", "range", "reversed", "list", "zip", "max", "float", "bytearray", "int", "open", "math"}
+OWN = {"torch", "nn", "F", "json", "self", "load", "steps", "gru_step", "rnn_step", "same", "loop", "super", "range", "reversed", "list", "zip", "max", "float", "bytearray", "int", "open", "math"}
 
 RESERVED = set("""training train eval forward parameters buffers modules children apply to cpu cuda ipu xpu mtia float double half bfloat16 type
     state_dict load_state_dict register_buffer register_parameter register_module add_module zero_grad share_memory extra_repr compile to_empty
@@ -57,9 +57,20 @@ class Torch(Layers, Writer):
         super().__init__(graph)
         self.lines, self.made, self.state, self.attributes, self.cache = [], [], {}, set(), {}
         self.helpers, self.pending, self.zeros, self.locals, self.said = set(), {}, set(), {}, None
-        self.users = graph.users()
-        self.end = {v: k for k, s in enumerate(graph.steps) for v in s.ins}
+        self.users, self.depth, self.end, self.index = graph.users(), 0, {}, {}
+        for k, step in enumerate(graph.steps):
+            self.number_steps(step, k)
         self.end.update({v: len(graph.steps) for v in graph.outputs})
+
+    def number_steps(self, step, k):
+        """When a value is needed last; what a loop's body takes is needed until the loop ends."""
+        self.index[step] = k
+        self.end.update({v: k for v in step.ins})
+        if step.name == "loop":
+            body = step.attrs["body"]
+            for inner in body.steps:
+                self.number_steps(inner, k)
+            self.end.update({v: k for v in body.outs})
 
     # ------------------------------------------------------------ names
     def layer_name(self):
@@ -78,7 +89,8 @@ class Torch(Layers, Writer):
         """A variable's name: the layer's, anew where the value that had it is not needed any more. `before`: v is needed by this very
         step, so that what the step takes keeps its names too."""
         base = identifier(hint or (self.step.layers[-1][0] if self.step.layers else "x"))
-        now = self.index[self.step] - before
+        now = self.index[self.step] - (before or self.depth > 0)
+        base += "_now" if self.depth else ""                        # a loop's step has names of its own
         name, k = base, 2
         while any(self.end.get(o, -1) > now for o in self.locals.get(name, ())):
             name, k = f"{base}_{k}", k + 1
@@ -106,10 +118,6 @@ class Torch(Layers, Writer):
                 self.lines.append(f"# {path}: {identifier(self.step.layers[-1][1])}")
 
     # ------------------------------------------------------------ Writer's words
-    def run(self):
-        self.index = {s: k for k, s in enumerate(self.graph.steps)}
-        super().run()
-
     def get(self, v):
         if v in self.pending:
             self.pending.pop(v)()
@@ -393,6 +401,15 @@ def steps(cell, x, states, mask=None, reverse=False):
             states, last = new, new[0]
         outputs.append(last)
     return (torch.stack(outputs, 1), *states)
+''',
+    "loop": '''
+def loop(step, xs, states, count, reverse=False):
+    """step(*x_t, *states) along axis 1 -> new states; the last `count` of them are its output too."""
+    outputs = []
+    for t in reversed(range(xs[0].shape[1])) if reverse else range(xs[0].shape[1]):
+        states = step(*[x[:, t] for x in xs], *states)
+        outputs.append(states[-count:])
+    return (*[torch.stack(y, 1) for y in zip(*outputs)], *states)
 ''',
     "gru_step": '''
 def gru_step(x, h, weight, recurrent, bias):

@@ -126,6 +126,36 @@ class Layers:
         self.put(step.outs[0], self.ended(text, act), table)
 
     # ------------------------------------------------------------ recurrent
+    def write_loop(self, step, xs, states, body, reverse):
+        self.comment()
+        self.helpers.add("loop")
+        inside = {v for block in self.blocks_of(body) for s in block.steps for v in s.ins} | set(body.outs)
+        for v in inside & set(self.pending):
+            self.get(v)
+        sources, starts = [self.get(v) for v in xs], [self.get(v) for v in states]
+        name, outer, self.lines = self.attribute(f"{self.layer_name()}_step"), self.lines, []
+        self.depth += 1
+        for k, v in enumerate(body.ins):
+            self.last[v] = self.local(v, "now" if k < len(xs) else "state")
+        arguments = [self.last[v] for v in body.ins]
+        self.run_steps(body.steps)
+        self.step = step
+        self.lines.append(f"return {', '.join(self.tensor_of(self.get(v), v.dtype) for v in body.outs)},")
+        self.depth -= 1
+        outer += [f"def {name}({', '.join(arguments)}):", *[f"    {line}" for line in self.lines]]
+        self.lines = outer
+        n = len(step.outs) - len(states)
+        wanted = lambda v: v in self.users or v in self.graph.ends()
+        names = [self.local(v, "sequence" if k < n else "state") if wanted(v) else "_" for k, v in enumerate(step.outs)]
+        self.last.update(zip(step.outs, names))
+        self.lines.append(f"{', '.join(names)} = loop({name}, [{', '.join(sources)}], [{', '.join(starts)}], {n}, reverse={bool(reverse)})")
+
+    def blocks_of(self, body):
+        todo = [body]
+        for block in todo:
+            yield block
+            todo += [s.attrs["body"] for s in block.steps if s.name == "loop"]
+
     def do_lstm_sequence(self, step, x, h0, c0, w, u, b, *more, reverse=False, keep=True):
         self.sequence(step, "LSTM", x, [h0, c0], w, u, b, more, reverse, (0, 1, 2, 3))
 
@@ -170,4 +200,4 @@ class Layers:
         self.last.update(zip(outs, names))
         ends = f"({names[1]}, {names[2]})" if kind == "LSTM" else names[1]
         self.lines.append(f"{names[0]}, {ends} = {name}({source})")
-        self.lines += [f"{n} = {n}[0]" for n, v in zip(names[1:], outs[1:]) if v in self.users or v in self.graph.outputs]
+        self.lines += [f"{n} = {n}[0]" for n, v in zip(names[1:], outs[1:]) if v in self.users or v in self.graph.ends()]

@@ -5,6 +5,7 @@ While traced, the loop is unrolled into the plan; while only shapes are asked fo
 import inspect
 
 from fastdl import ops
+from fastdl.core import state
 from fastdl.core.tensor import convert_to_tensor
 from fastdl.ops import symbolic
 from fastdl.ops.symbolic import flatten, map_structure, pack_like
@@ -46,9 +47,6 @@ def rnn(step, inputs, states, mask=None, go_backwards=False, zero_output_for_mas
     if not time:
         raise ValueError(f"A recurrent layer received a sequence of shape {tuple(shape)}, without steps: it needs at least one along "
                          "axis 1 (batch, time, features).")
-    once = symbolic.inferring()
-    columns = [steps_of(x, 1 if once else None) for x in flatten(inputs)]
-    rows = [pack_like(inputs, list(row)) for row in zip(*columns)]
     if mask is not None:
         mask = convert_to_tensor(mask, "bool")
         if mask.ndim == 3 and mask.shape[2] == 1:
@@ -56,6 +54,12 @@ def rnn(step, inputs, states, mask=None, go_backwards=False, zero_output_for_mas
         if tuple(mask.shape) != (batch, time):
             raise ValueError(f"A recurrent layer received a mask of shape {tuple(mask.shape)} for a sequence of shape {tuple(shape)}; it "
                              f"wants one truth value a step: shape {(batch, time)}.")
+    written = getattr(state.current().mode, "loop", None)
+    if written is not None:                    # a trace that keeps the loop as it is
+        return written(step, inputs, states, mask, go_backwards, zero_output_for_mask)
+    once = symbolic.inferring()
+    columns = [steps_of(x, 1 if once else None) for x in flatten(inputs)]
+    rows = [pack_like(inputs, list(row)) for row in zip(*columns)]
     keeps = [None] * len(rows) if mask is None else steps_of(mask, len(rows))
     outputs, last = [], None
     for x, keep in reversed(list(zip(rows, keeps))) if go_backwards else zip(rows, keeps):
