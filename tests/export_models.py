@@ -64,14 +64,20 @@ def anysize():
                       layers.AveragePooling2D(3, 2, padding="same"), layers.DepthwiseConv2D(3, padding="same"), layers.GlobalAveragePooling2D())
 
 
+def padded_pools():
+    """Zeros around an image that count in its pools, as padding='same' does not."""
+    return sequential(layers.Input((9, 8, 2)), layers.Conv2D(3, 3), layers.ZeroPadding2D(1), layers.MaxPooling2D(2), layers.Conv2D(3, 1),
+                      layers.ZeroPadding2D(3), layers.AveragePooling2D(2, 1), layers.ZeroPadding2D(1), layers.MaxPooling2D(1, 2))
+
+
 def transposed():
     return sequential(layers.Input((5, 4, 3)), layers.Conv2DTranspose(6, 4, strides=3), layers.Conv2DTranspose(4, 2, strides=3, padding="same"),
                       layers.UpSampling2D((2, 1), interpolation="bilinear"), layers.Conv2DTranspose(3, 3, padding="valid", use_bias=False))
 
 
 def conv1d():
-    return sequential(layers.Input((20, 5)), layers.Conv1D(6, 3, padding="causal", dilation_rate=2, activation="tanh"), layers.MaxPooling1D(3, 2, padding="same"),
-                      layers.SeparableConv1D(7, 3), layers.LayerNormalization(), layers.UpSampling1D(2), layers.Conv1DTranspose(4, 3, strides=2),
+    return sequential(layers.Input((20, 5)), layers.Conv1D(6, 3, padding="causal", dilation_rate=2, activation="tanh"),
+                      layers.MaxPooling1D(3, 2, padding="same"), layers.SeparableConv1D(7, 3), layers.LayerNormalization(), layers.UpSampling1D(2), layers.Conv1DTranspose(4, 3, strides=2),
                       layers.AveragePooling1D(2), layers.GlobalMaxPooling1D(), layers.Dense(2))
 
 
@@ -92,8 +98,8 @@ def lstm():
 
 
 def gru():
-    return sequential(layers.Input((9, 6)), layers.GRU(8, return_sequences=True), layers.GRU(5, reset_after=False, return_sequences=True, go_backwards=True),
-                      layers.Bidirectional(layers.GRU(4), merge_mode="sum"), layers.Dense(3))
+    return sequential(layers.Input((9, 6)), layers.GRU(8, return_sequences=True),
+                      layers.GRU(5, reset_after=False, return_sequences=True, go_backwards=True), layers.Bidirectional(layers.GRU(4), merge_mode="sum"), layers.Dense(3))
 
 
 def simple_rnn():
@@ -218,5 +224,5 @@ def activations():
     return keras.Model(start, layers.concatenate([layers.Activation(n)(start) for n in known]))
 
 
-ALL = [mlp, lenet, separable, resnet, unet, anysize, transposed, conv1d, conv3d, norms, lstm, gru, simple_rnn, cells, keras2_words, masked, translate, transformer, attention,
-       siamese, subclassed, merging, activations]
+ALL = [mlp, lenet, separable, resnet, unet, anysize, padded_pools, transposed, conv1d, conv3d, norms, lstm, gru, simple_rnn, cells, keras2_words, masked, translate,
+       transformer, attention, siamese, subclassed, merging, activations]

@@ -375,9 +375,11 @@ def file_of(header, body=b"\0" * 8):
 
 GOOD = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
 BAD = dict(empty=b"", short=b"\1\2\3", long=(1 << 60).to_bytes(8, "little") + b"{}", text=file_of(b"hello"), listed=file_of([1]),
-           not_utf8=file_of(b"{\"\xff\": 1}"), twice=file_of(b'{"a": {}, "a": {}}'), hole=file_of({"a": dict(GOOD, data_offsets=[8, 16])}, b"\0" * 16),
+           not_utf8=file_of(b"{\"\xff\": 1}"), twice=file_of(b'{"a": {}, "a": {}}'),
+           hole=file_of({"a": dict(GOOD, data_offsets=[8, 16])}, b"\0" * 16),
            overlap=file_of({"a": GOOD, "b": GOOD}), tail=file_of({"a": GOOD}, b"\0" * 9), huge=file_of({"a": dict(GOOD, shape=[1 << 60, 1 << 60])}),
-           negative=file_of({"a": dict(GOOD, shape=[-2])}), truth=file_of({"a": dict(GOOD, shape=[True, 2])}), kind=file_of({"a": dict(GOOD, dtype="F8_E4M3")}),
+           negative=file_of({"a": dict(GOOD, shape=[-2])}), truth=file_of({"a": dict(GOOD, shape=[True, 2])}),
+           kind=file_of({"a": dict(GOOD, dtype="F8_E4M3")}),
            word=file_of({"a": dict(GOOD, dtype=["F32"])}), key=file_of({"a": dict(GOOD, more=1)}), none=file_of({"a": None}),
            about=file_of({"__metadata__": {"a": 1}, "a": GOOD}), deep=file_of(b'{"a":' * 2000 + b"1" + b"}" * 2000))
 

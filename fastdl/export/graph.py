@@ -235,8 +235,8 @@ def trace(model, input_signature=None):
             try:
                 runs = [_run(model, signature, pack, k, apart) for k in (0, 1)]
             except Exception as error:
-                raise ExportError(f"The model cannot be exported for inputs of any size: {str(error).rstrip('.')}. Fix: give the axes sizes in Input(shape=...), or "
-                                  "pass input_signature=[(batch, ...)].") from error
+                raise ExportError(f"The model cannot be exported for inputs of any size: {str(error).rstrip('.')}. Fix: give the axes sizes in "
+                                  "Input(shape=...), or pass input_signature=[(batch, ...)].") from error
         try:
             runs.append(_run(model, signature, pack, 2, apart))
         except Exception:
@@ -450,7 +450,7 @@ class Writer:
     channels last, as fastdl computes, or channels first, as convolutions of other formats want; it is turned when asked for."""
 
     varying = {}                                           # {primitive: attributes that may differ between traces}
-    elementwise, format = {}, ""
+    elementwise, format = (), ""
 
     def __init__(self, graph):
         self.graph, self.last, self.first, self.step = graph, {}, {}, None
@@ -463,8 +463,8 @@ class Writer:
             self.step = step
             rule = getattr(self, f"do_{step.name}", None)
             if rule is None and step.name not in self.elementwise:
-                raise step.refuse(f"{self.format} has nothing that computes its `{step.name}`"
-                                  + (" (random numbers; is a layer called with training=True?)" if step.name.startswith(("random", "dropout")) else "") + ".")
+                drawn = " (random numbers; is a layer called with training=True?)" if step.name.startswith(("random", "dropout")) else ""
+                raise step.refuse(f"{self.format} has nothing that computes its `{step.name}`{drawn}.")
             loose = set(step.varying) - set(self.varying.get(step.name, ()))
             if loose:
                 raise step.refuse(f"its `{step.name}` depends on a size that varies ({', '.join(sorted(loose))}). Fix: give that axis a size in "
@@ -480,6 +480,13 @@ class Writer:
 
     def constant(self, array, like=None):
         raise NotImplementedError
+
+    def found(self, sizes, near=()):
+        size = self.graph.size(tuple(sizes), near)
+        if size is None:
+            raise self.step.refuse(f"its `{self.step.name}` needs a size that does not follow from the sizes of the inputs ({sizes}). Fix: give the "
+                                   "axes sizes in Input(shape=...), or pass input_signature=[(None, ...)].")
+        return size
 
     def same_padding(self, step, x, kernel, strides, dilation):
         """Raise unless padding that varies with the image is 'the same size, more of it at the end'."""

@@ -24,17 +24,14 @@ BINARY = dict(add="Add", sub="Sub", mul="Mul", div="Div", maximum="Max", minimum
               where="Where")
 
 
-def composed(*names):
-    """Rules that say a primitive as a few ONNX operations on tensors of one order of axes."""
-    return {n: None for n in names}
+COMPOSED = """square rsqrt expm1 log1p silu selu hard_sigmoid leaky_relu elu clip gelu scale_add not_equal isfinite cast erfc trunc mod
+    remainder floor_divide logaddexp hypot""".split()                      # methods on_<name>: some operations in one order of axes
 
 
 class Onnx(Writer):
     """The nodes and initializers of one graph."""
     format = "ONNX"
-    elementwise = {**UNARY, **BINARY,
-                   **composed("square", "rsqrt", "expm1", "log1p", "silu", "selu", "hard_sigmoid", "leaky_relu", "elu", "clip", "gelu", "scale_add",
-                              "not_equal", "isfinite", "cast", "erfc", "trunc", "mod", "remainder", "floor_divide", "logaddexp", "hypot")}
+    elementwise = {*UNARY, *BINARY, *COMPOSED}
     varying = dict(reshape=("shape",), broadcast_to=("shape",), fill=("shape",), iota=("n",), conv_input_grad=("shape",), sum_to=("shape",),
                    slice=("start", "stop"), conv=("pads",), max_pool=("pads",), average_pool=("pads",))
 
@@ -42,7 +39,7 @@ class Onnx(Writer):
         super().__init__(graph)
         import onnx
         self.onnx, self.nodes, self.initializers, self.used, self.pool, self.forms = onnx, [], [], set(), {}, {}
-        self.bytes, self.opset = 0, OPSET
+        self.bytes, self.opset, self.users = 0, OPSET, graph.users()
 
     # ------------------------------------------------------------ nodes and names
     def fresh(self, hint):
@@ -58,8 +55,8 @@ class Onnx(Writer):
         """A node; gives the name of its output, or a list of names."""
         scope = "/".join(n for n, _ in self.step.layers[1:]) if self.step is not None else ""
         outs = [out] if out else [self.fresh(f"{scope}/{op}" if scope else op) for _ in range(count)]
-        node = self.onnx.helper.make_node(op, list(ins), outs, name=self.fresh(f"{outs[0]}.node"), **{k: v for k, v in attrs.items() if v is not None})
-        self.nodes.append(node)
+        attrs = {k: v for k, v in attrs.items() if v is not None}
+        self.nodes.append(self.onnx.helper.make_node(op, list(ins), outs, name=self.fresh(f"{outs[0]}.node"), **attrs))
         return outs[0] if count == 1 else outs
 
     def array(self, array, hint="constant"):
@@ -115,13 +112,6 @@ class Onnx(Writer):
             name = one if name is None else self.add("Mul", [name, one])
         name = name if size.times == 1 else self.add("Mul", [name, self.ints(size.times)])
         return name if size.over == 1 else self.add("Div", [name, self.ints(size.over)])
-
-    def found(self, sizes, near=()):
-        size = self.graph.size(tuple(sizes), near)
-        if size is None:
-            raise self.step.refuse(f"its `{self.step.name}` needs a size that does not follow from the sizes of the inputs ({sizes}). Fix: give the "
-                                   "axes sizes in Input(shape=...), or pass input_signature=[(None, ...)].")
-        return size
 
     def shape(self, shapes, near=(), reshaping=False):
         """The name of a shape, given in every trace."""
@@ -329,11 +319,14 @@ class Onnx(Writer):
         axes = [moved_axis(a, x.ndim) for a in axes] if first else axes
         joined = lambda sizes: self.ints(*sizes) if not any(isinstance(s, Size) for s in sizes) else \
             self.add("Concat", [self.size(s) for s in sizes], axis=0)
-        (self.first if first else self.last)[node.outs[0]] = self.add("Slice", [self.first[x] if first else self.get(x), joined(begins), joined(ends), self.ints(*axes), self.ints(*strides)])
+        source, table = (self.first[x], self.first) if first else (self.get(x), self.last)
+        table[node.outs[0]] = self.add("Slice", [source, joined(begins), joined(ends), self.ints(*axes), self.ints(*strides)])
 
     def do_pad(self, step, x, paddings, value=0.0):
         first = x.ndim > 2 and self.is_first(x)
         paddings = [paddings[a] for a in to_first(x.ndim)] if first else paddings
+        if not value and any(s.name in ("max_pool", "average_pool") for s, _ in self.users.get(step.outs[0], ())):
+            value = np.finfo("float32").tiny                    # onnxruntime takes zeros for the pool's own padding, which is none or -inf
         ins = [self.first[x] if first else self.get(x), self.ints(*[p[0] for p in paddings], *[p[1] for p in paddings]), self.scalar(value, x)]
         (self.first if first else self.last)[step.outs[0]] = self.add("Pad", ins)
 
@@ -486,8 +479,8 @@ def write(graph, name):
     if writer.bytes > LIMIT:
         raise writer.graph.steps[0].refuse(f"its weights take {writer.bytes >> 20} MiB; an ONNX file of one piece holds 2047 MiB.")
     import fastdl
-    made = onnx.helper.make_model(onnx.helper.make_graph(writer.nodes, re.sub(r"[^A-Za-z0-9_]+", "_", name) or "model", ends, outputs, writer.initializers),
-                                  opset_imports=[onnx.helper.make_opsetid("", writer.opset)], ir_version=IR[writer.opset], producer_name="fastdl",
+    name = re.sub(r"[^A-Za-z0-9_]+", "_", name) or "model"
+    made = onnx.helper.make_model(onnx.helper.make_graph(writer.nodes, name, ends, outputs, writer.initializers), opset_imports=[onnx.helper.make_opsetid("", writer.opset)], ir_version=IR[writer.opset], producer_name="fastdl",
                                   producer_version=fastdl.__version__)
     onnx.checker.check_model(made, full_check=True)
     return made

@@ -40,7 +40,7 @@ class Recurrent:
         weights = [self.once(v, op, lambda v=v: gates(v.array, order).T[None]) for v in (w, u)]
         ins = [turned, *weights, self.array(biases, b.path or "bias"), "", *starts]
         hs, *last = self.add(op, ins, 1 + len(states), hidden_size=units, **attrs)
-        if step.outs[0] in self.graph.ends() or step.outs[0] in self.graph.users():
+        if step.outs[0] in self.graph.ends() or step.outs[0] in self.users:
             self.last[step.outs[0]] = self.add("Transpose", [self.add("Squeeze", [hs, self.ints(1)])], perm=[1, 0, 2])
         for name, v in zip(last, step.outs[1:]):
             self.last[v] = self.add("Squeeze", [name, self.ints(0)])

@@ -12,8 +12,8 @@ from fastdl.export.graph import Size, Writer, moved_axis, to_first, to_last
 from fastdl.export.torch_layers import Layers
 
 UNARY = dict(neg="-{0}", sign="torch.sign({0})", abs="torch.abs({0})", square="torch.square({0})", sqrt="torch.sqrt({0})", rsqrt="torch.rsqrt({0})",
-             exp="torch.exp({0})", expm1="torch.expm1({0})", log="torch.log({0})", log1p="torch.log1p({0})", sin="torch.sin({0})", cos="torch.cos({0})",
-             tan="torch.tan({0})", asin="torch.asin({0})", acos="torch.acos({0})", atan="torch.atan({0})", sinh="torch.sinh({0})",
+             exp="torch.exp({0})", expm1="torch.expm1({0})", log="torch.log({0})", log1p="torch.log1p({0})", sin="torch.sin({0})",
+             cos="torch.cos({0})", tan="torch.tan({0})", asin="torch.asin({0})", acos="torch.acos({0})", atan="torch.atan({0})", sinh="torch.sinh({0})",
              cosh="torch.cosh({0})", asinh="torch.asinh({0})", acosh="torch.acosh({0})", atanh="torch.atanh({0})", tanh="torch.tanh({0})",
              sigmoid="torch.sigmoid({0})", erf="torch.erf({0})", erfc="torch.erfc({0})", erfinv="torch.erfinv({0})", lgamma="torch.lgamma({0})",
              floor="torch.floor({0})", ceil="torch.ceil({0})", round="torch.round({0})", trunc="torch.trunc({0})", softplus="F.softplus({0})",
@@ -25,7 +25,7 @@ BINARY = dict(add="{0} + {1}", sub="{0} - {1}", mul="{0} * {1}", div="{0} / {1}"
               fmod="torch.fmod({0}, {1})", floor_divide='torch.div({0}, {1}, rounding_mode="floor")', logaddexp="torch.logaddexp({0}, {1})",
               hypot="torch.hypot({0}, {1})", where="torch.where({0}, {1}, {2})")
 TENSORS = ("atan2", "logaddexp", "hypot", "where", "fmod")                  # what takes no plain numbers
-OWN = {"torch", "nn", "F", "json", "self", "load", "steps", "gru_step", "rnn_step", "same", "loop", "super", "range", "reversed", "list", "zip", "max", "float", "bytearray", "int", "open", "math"}
+OWN = set("torch nn F json self load steps gru_step rnn_step same loop super range reversed list zip max float bytearray int open math".split())
 
 RESERVED = set("""training train eval forward parameters buffers modules children apply to cpu cuda ipu xpu mtia float double half bfloat16 type
     state_dict load_state_dict register_buffer register_parameter register_module add_module zero_grad share_memory extra_repr compile to_empty
@@ -49,7 +49,7 @@ def number(value):
 class Torch(Layers, Writer):
     """The lines of forward(), the modules of __init__(), and the state dict."""
     format = "PyTorch"
-    elementwise = {**UNARY, **BINARY, "maximum": "", "minimum": "", "leaky_relu": "", "elu": "", "clip": "", "gelu": "", "scale_add": "", "cast": ""}
+    elementwise = {*UNARY, *BINARY, "maximum", "minimum", "leaky_relu", "elu", "clip", "gelu", "scale_add", "cast"}
     varying = dict(reshape=("shape",), broadcast_to=("shape",), fill=("shape",), iota=("n",), conv_input_grad=("shape",), sum_to=("shape",),
                    slice=("start", "stop"), conv=("pads",), max_pool=("pads",), average_pool=("pads",))
 
@@ -132,7 +132,8 @@ class Torch(Layers, Writer):
         first = axes == to_first(like.ndim)
         self.comment()
         made = self.local(like, f"{name}_{'first' if first else 'last'}", before=True)
-        self.lines.append(f"{made} = {name}.permute({', '.join(map(str, axes))})  # channels {'first, as PyTorch wants them' if first else 'last, as they were'}")
+        why = "channels first, as PyTorch wants them" if first else "channels last, as they were"
+        self.lines.append(f"{made} = {name}.permute({', '.join(map(str, axes))})  # {why}")
         return made
 
     def constant(self, array, like=None):
@@ -159,13 +160,6 @@ class Torch(Layers, Writer):
             parts.append(f"{self.first[v] if first else self.get(v)}.shape[{moved_axis(axis, v.ndim) if first else axis}]")
         text = " * ".join(parts + ([str(size.times)] if size.times != 1 else []))
         return text if size.over == 1 else f"{text} // {size.over}"
-
-    def found(self, sizes, near=()):
-        size = self.graph.size(tuple(sizes), near)
-        if size is None:
-            raise self.step.refuse(f"its `{self.step.name}` needs a size that does not follow from the sizes of the inputs ({sizes}). Fix: give the "
-                                   "axes sizes in Input(shape=...), or pass input_signature=[(None, ...)].")
-        return size
 
     def shape(self, shapes, near=(), reshaping=False):
         sizes = [self.found(s, near) for s in zip(*shapes)]
@@ -285,7 +279,8 @@ class Torch(Layers, Writer):
         def write():                                               # where nothing but a recurrent layer starts from it, it is not needed
             self.comment()
             self.last[out] = self.local(out, "zeros" if not value else None, before=True)
-            self.lines.append(f"{self.last[out]} = torch.full(({self.shape(out.shapes)},), {number(value)}, dtype=torch.{out.dtype}, device={self.device()})")
+            how = f"dtype=torch.{out.dtype}, device={self.device()}"
+            self.lines.append(f"{self.last[out]} = torch.full(({self.shape(out.shapes)},), {number(value)}, {how})")
         self.pending[out] = write
 
     def do_iota(self, step, n):
@@ -431,7 +426,8 @@ def load(path):
     with open(path, "rb") as file:
         data = bytearray(file.read())
     start = 8 + int.from_bytes(data[:8], "little")
-    kinds = {"F32": torch.float32, "F64": torch.float64, "F16": torch.float16, "I64": torch.int64, "I32": torch.int32, "BOOL": torch.bool, "U8": torch.uint8}
+    kinds = {"F32": torch.float32, "F64": torch.float64, "F16": torch.float16, "I64": torch.int64, "I32": torch.int32,
+             "BOOL": torch.bool, "U8": torch.uint8}
     state = {}
     for name, about in json.loads(data[8:start]).items():
         if name != "__metadata__":

@@ -82,8 +82,8 @@ class Layers:
     def do_conv_input_grad(self, step, g, w, *, shape, strides, pads, dilation, groups):
         n, axes, kernel = len(strides), self.weight_axes(w), w.shape[:-2]
         shapes = step.varying.get("shape", [shape] * len(g.shapes))
-        over = {tuple(t - ((m - 1) * s + d * (k - 1) + 1) + sum(p) for t, m, s, d, k, p in zip(target[1:-1], given[1:-1], strides, dilation, kernel, pads))
-                for target, given in zip(shapes, g.shapes)}
+        over = {tuple(t - ((m - 1) * s + d * (k - 1) + 1) + sum(p)
+                      for t, m, s, d, k, p in zip(target[1:-1], given[1:-1], strides, dilation, kernel, pads)) for target, given in zip(shapes, g.shapes)}
         if len(over) > 1:
             raise step.refuse("its output's size does not follow from its input's. Fix: give the image a size in Input(shape=...).")
         cut = [(-p[0], e - p[1]) for p, e in zip(pads, over.pop())]               # what is left of the whole product, or added to it
@@ -111,7 +111,8 @@ class Layers:
             return
         source, _ = self.padded(step, x, size, strides, pads, (1,) * n, value=", value=0.0")
         name = self.get_first(x)                                                  # the share of each window that is no padding divides
-        self.put(step.outs[0], f"F.avg_pool{n}d({source}, {how}) / F.avg_pool{n}d({source.replace(f'({name},', f'(torch.ones_like({name}),', 1)}, {how})", self.first)
+        ones = source.replace(f"({name},", f"(torch.ones_like({name}),", 1)
+        self.put(step.outs[0], f"F.avg_pool{n}d({source}, {how}) / F.avg_pool{n}d({ones}, {how})", self.first)
 
     def do_norm_apply(self, step, x, mean, var, gamma, beta, epsilon=1e-3, act=None):
         table = self.last if x.ndim == 2 else self.first
