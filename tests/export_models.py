@@ -33,8 +33,10 @@ def lenet():
 
 def separable():
     return sequential(layers.Input((13, 13, 4)), layers.SeparableConv2D(8, 3, depth_multiplier=2, padding="same", activation="silu"),
-                      layers.DepthwiseConv2D(3, depth_multiplier=2, strides=2, padding="same"), layers.Conv2D(8, 3, dilation_rate=2, padding="same"),
-                      layers.Conv2D(8, 3, groups=4, activation="gelu"), layers.GlobalAveragePooling2D(), layers.Dense(3, activation="sigmoid"))
+                      layers.DepthwiseConv2D(3, depth_multiplier=2, strides=2, padding="same"),
+                      layers.Conv2D(8, 3, dilation_rate=2, padding="same"),
+                      layers.Conv2D(8, 3, groups=4, activation="gelu"), layers.GlobalAveragePooling2D(),
+                      layers.Dense(3, activation="sigmoid"))
 
 
 def resnet():
@@ -60,8 +62,10 @@ def unet():
 
 def anysize():
     """Padding that depends on the image: odd and even sizes are padded differently."""
-    return sequential(layers.Input((None, None, 3)), layers.Conv2D(4, 3, strides=2, padding="same"), layers.MaxPooling2D(3, 2, padding="same"),
-                      layers.AveragePooling2D(3, 2, padding="same"), layers.DepthwiseConv2D(3, padding="same"), layers.GlobalAveragePooling2D())
+    return sequential(layers.Input((None, None, 3)), layers.Conv2D(4, 3, strides=2, padding="same"),
+                      layers.MaxPooling2D(3, 2, padding="same"),
+                      layers.AveragePooling2D(3, 2, padding="same"), layers.DepthwiseConv2D(3, padding="same"),
+                      layers.GlobalAveragePooling2D())
 
 
 def padded_pools():
@@ -71,40 +75,48 @@ def padded_pools():
 
 
 def transposed():
-    return sequential(layers.Input((5, 4, 3)), layers.Conv2DTranspose(6, 4, strides=3), layers.Conv2DTranspose(4, 2, strides=3, padding="same"),
+    return sequential(layers.Input((5, 4, 3)), layers.Conv2DTranspose(6, 4, strides=3),
+                      layers.Conv2DTranspose(4, 2, strides=3, padding="same"),
                       layers.UpSampling2D((2, 1), interpolation="bilinear"), layers.Conv2DTranspose(3, 3, padding="valid", use_bias=False))
 
 
 def conv1d():
     return sequential(layers.Input((20, 5)), layers.Conv1D(6, 3, padding="causal", dilation_rate=2, activation="tanh"),
-                      layers.MaxPooling1D(3, 2, padding="same"), layers.SeparableConv1D(7, 3), layers.LayerNormalization(), layers.UpSampling1D(2), layers.Conv1DTranspose(4, 3, strides=2),
+                      layers.MaxPooling1D(3, 2, padding="same"), layers.SeparableConv1D(7, 3), layers.LayerNormalization(),
+                      layers.UpSampling1D(2), layers.Conv1DTranspose(4, 3, strides=2),
                       layers.AveragePooling1D(2), layers.GlobalMaxPooling1D(), layers.Dense(2))
 
 
 def conv3d():
     return sequential(layers.Input((6, 7, 8, 2)), layers.Conv3D(4, 3, padding="same", activation="relu"), layers.MaxPooling3D(2),
-                      layers.Conv3DTranspose(3, 2, strides=2), layers.AveragePooling3D(2, padding="same"), layers.Flatten(), layers.Dense(3))
+                      layers.Conv3DTranspose(3, 2, strides=2), layers.AveragePooling3D(2, padding="same"), layers.Flatten(),
+                      layers.Dense(3))
 
 
 def norms():
     return sequential(layers.Input((6, 6, 8)), layers.Conv2D(8, 3), layers.GroupNormalization(4), layers.LayerNormalization(axis=[1, 2, 3]),
-                      layers.PReLU(shared_axes=[1, 2]), layers.UnitNormalization(), layers.BatchNormalization(axis=1), layers.Permute((3, 1, 2)),
+                      layers.PReLU(shared_axes=[1, 2]), layers.UnitNormalization(), layers.BatchNormalization(axis=1),
+                      layers.Permute((3, 1, 2)),
                       layers.Reshape((-1, 4)), layers.RMSNormalization())
 
 
 def lstm():
-    return sequential(layers.Input((None, 6)), layers.LSTM(8, return_sequences=True), layers.Bidirectional(layers.LSTM(5, return_sequences=True)),
+    return sequential(layers.Input((None, 6)), layers.LSTM(8, return_sequences=True),
+                      layers.Bidirectional(layers.LSTM(5, return_sequences=True)),
                       layers.LSTM(4, go_backwards=True), layers.Dense(3))
 
 
 def gru():
     return sequential(layers.Input((9, 6)), layers.GRU(8, return_sequences=True),
-                      layers.GRU(5, reset_after=False, return_sequences=True, go_backwards=True), layers.Bidirectional(layers.GRU(4), merge_mode="sum"), layers.Dense(3))
+                      layers.GRU(5, reset_after=False, return_sequences=True, go_backwards=True),
+                      layers.Bidirectional(layers.GRU(4), merge_mode="sum"), layers.Dense(3))
 
 
 def simple_rnn():
-    return sequential(layers.Input((7, 4)), layers.SimpleRNN(6, return_sequences=True), layers.SimpleRNN(5, activation="relu", return_sequences=True),
-                      layers.SimpleRNN(5, activation=None, return_sequences=True), layers.TimeDistributed(layers.Dense(3, activation="tanh")),
+    return sequential(layers.Input((7, 4)), layers.SimpleRNN(6, return_sequences=True),
+                      layers.SimpleRNN(5, activation="relu", return_sequences=True),
+                      layers.SimpleRNN(5, activation=None, return_sequences=True),
+                      layers.TimeDistributed(layers.Dense(3, activation="tanh")),
                       layers.SimpleRNN(3, activation="hard_sigmoid"))
 
 
@@ -130,7 +142,8 @@ def cells():
     """Loops of any length: stacked cells, one of them shared with another place, states given out."""
     start, shared = layers.Input((None, 3)), layers.RNN(Counting(3), return_sequences=True)
     x = layers.Dense(3)(shared(layers.Dense(3)(start)))
-    return drawn(keras.Model(start, layers.RNN([layers.GRUCell(4), layers.LSTMCell(2)], return_sequences=True, return_state=True)(shared(x))))
+    return drawn(keras.Model(start, layers.RNN([layers.GRUCell(4),
+                      layers.LSTMCell(2)], return_sequences=True, return_state=True)(shared(x))))
 
 
 def keras2_words():
@@ -215,8 +228,10 @@ def merging():
 
 
 def activations():
-    names = ["relu", "relu6", "elu", "selu", "celu", "gelu", "silu", "mish", "softplus", "softsign", "tanh", "sigmoid", "hard_sigmoid", "hard_silu",
-             "leaky_relu", "exponential", "softmax", "log_softmax", "log_sigmoid", "tanh_shrink", "soft_shrink", "hard_shrink", "squareplus",
+    names = ["relu", "relu6", "elu", "selu", "celu", "gelu", "silu", "mish", "softplus", "softsign", "tanh", "sigmoid",
+       "hard_sigmoid", "hard_silu",
+             "leaky_relu", "exponential", "softmax", "log_softmax", "log_sigmoid", "tanh_shrink", "soft_shrink", "hard_shrink",
+       "squareplus",
              "glu", "sparse_plus", "hard_tanh"]
     start = layers.Input((6,))
     known = [n for n in names if n in dir(keras.activations)]
@@ -224,5 +239,6 @@ def activations():
     return keras.Model(start, layers.concatenate([layers.Activation(n)(start) for n in known]))
 
 
-ALL = [mlp, lenet, separable, resnet, unet, anysize, padded_pools, transposed, conv1d, conv3d, norms, lstm, gru, simple_rnn, cells, keras2_words, masked, translate,
+ALL = [mlp, lenet, separable, resnet, unet, anysize, padded_pools, transposed, conv1d, conv3d, norms, lstm, gru, simple_rnn, cells,
+       keras2_words, masked, translate,
        transformer, attention, siamese, subclassed, merging, activations]

@@ -480,7 +480,8 @@ def write(graph, name):
         raise writer.graph.steps[0].refuse(f"its weights take {writer.bytes >> 20} MiB; an ONNX file of one piece holds 2047 MiB.")
     import fastdl
     name = re.sub(r"[^A-Za-z0-9_]+", "_", name) or "model"
-    made = onnx.helper.make_model(onnx.helper.make_graph(writer.nodes, name, ends, outputs, writer.initializers), opset_imports=[onnx.helper.make_opsetid("", writer.opset)], ir_version=IR[writer.opset], producer_name="fastdl",
+    made = onnx.helper.make_model(onnx.helper.make_graph(writer.nodes, name, ends, outputs, writer.initializers),
+                                  opset_imports=[onnx.helper.make_opsetid("", writer.opset)], ir_version=IR[writer.opset], producer_name="fastdl",
                                   producer_version=fastdl.__version__)
     onnx.checker.check_model(made, full_check=True)
     return made

@@ -83,7 +83,8 @@ class Layers:
         n, axes, kernel = len(strides), self.weight_axes(w), w.shape[:-2]
         shapes = step.varying.get("shape", [shape] * len(g.shapes))
         over = {tuple(t - ((m - 1) * s + d * (k - 1) + 1) + sum(p)
-                      for t, m, s, d, k, p in zip(target[1:-1], given[1:-1], strides, dilation, kernel, pads)) for target, given in zip(shapes, g.shapes)}
+                      for t, m, s, d, k, p in zip(target[1:-1], given[1:-1], strides, dilation, kernel, pads))
+                for target, given in zip(shapes, g.shapes)}
         if len(over) > 1:
             raise step.refuse("its output's size does not follow from its input's. Fix: give the image a size in Input(shape=...).")
         cut = [(-p[0], e - p[1]) for p, e in zip(pads, over.pop())]               # what is left of the whole product, or added to it
