@@ -11,9 +11,10 @@ import shutil
 import statistics
 import sys
 import tempfile
+import time
 
 from convnets import onnx_model, torch_model
-from _common import WORKLOADS, HERE, KerasRunner, Worker, clock, each, machine, make_data, run_rounds, serve, table
+from _common import WORKLOADS, HERE, KerasRunner, Worker, clock, each, machine, make_data, run_rounds, serve, table, timed_rows
 
 
 class TorchRunner:
@@ -133,6 +134,7 @@ class TorchRunner:
         torch, work, step, epochs = self.torch, self.work, self.step, []
         b = work["batch"]
         self.model.train()
+        cpu = time.process_time()
         for _ in range(work["epochs"]):
             start, total = clock(), torch.zeros(())
             order = torch.randperm(len(self.x))
@@ -141,8 +143,10 @@ class TorchRunner:
                 total += step(self.x.index_select(0, idx), self.y.index_select(0, idx))
             float(total)
             epochs.append(clock() - start)
+        cpu = time.process_time() - cpu
         xb, yb = self.x[:b], self.y[:b]
         return dict(step_ms=1e3 * statistics.median(epochs) / work["steps"], fit_ms=1e3 * sum(epochs) / (work["steps"] * len(epochs)),
+                    cpu_ms=1e3 * cpu / (work["steps"] * len(epochs)),
                     batch_ms=1e3 * each(lambda: float(step(xb, yb)), 0.3, work.get("least", 20)))
 
     def forward(self):
@@ -165,10 +169,7 @@ class TorchRunner:
         b = self.work["batch"]
         rows, run = min(len(self.x), 100 * b), self.forward()
         whole = lambda: self.torch.cat([run(self.x[k:k + b]) for k in range(0, rows, b)]).numpy()
-        whole()
-        start = clock()
-        whole()
-        return dict(rows_s=rows / (clock() - start))
+        return timed_rows(whole, rows)
 
     def latency(self):
         run, one = self.forward(), self.x[:1].clone()
@@ -219,10 +220,7 @@ class OnnxRunner:
         b = self.work["batch"]
         rows = min(len(self.x), 100 * b)
         whole = lambda: np.concatenate([self.wide.run(None, {"x": self.x[k:k + b]})[0] for k in range(0, rows, b)])
-        whole()
-        start = clock()
-        whole()
-        return dict(rows_s=rows / (clock() - start))
+        return timed_rows(whole, rows)
 
     def latency(self):
         """The better of one thread and all."""
@@ -265,9 +263,9 @@ FRAMEWORKS = {
     "fastdl": make_fastdl, "torch": make_torch(False), "torch-compile": make_torch(True), "keras-tf": make_keras("tensorflow"),
     "keras-tf-nojit": make_keras("tensorflow", False), "keras-jax": make_keras("jax"), "onnxruntime": OnnxRunner,
 }
-COLUMNS = dict(best_ms=".3f", ratio=".2f", fit_ms=".3f", batch_ms=".3f", first_s=".2f", import_s=".2f", rows_s=",.0f", call_us=".1f",
+COLUMNS = dict(best_ms=".3f", ratio=".2f", fit_ms=".3f", cpu_ms=".3f", batch_ms=".3f", first_s=".2f", import_s=".2f", rows_s=",.0f", row_cpu_us=".1f", call_us=".1f",
                predict_us=".0f", peak_mb=".0f")
-LEAST = dict(best_ms="training step", first_s="first step", call_us="one row", peak_mb="peak memory", rows_s="prediction")
+LEAST = dict(best_ms="training step", cpu_ms="CPU time of a step", row_cpu_us="CPU time of a predicted row", first_s="first step", call_us="one row", peak_mb="peak memory", rows_s="prediction")
 
 
 def interpreters(given):
@@ -318,7 +316,8 @@ def verdicts(rows):
     """fastdl beside the best peer, a line a column: above 1, fastdl is better."""
     own = rows.get("fastdl", {})
     for column, what in LEAST.items():
-        peers = {name: row[column] for name, row in rows.items() if name != "fastdl" and column in row}
+        trained = column == "peak_mb" and "best_ms" in own           # then a peer that only predicts is no peer
+        peers = {name: row[column] for name, row in rows.items() if name != "fastdl" and column in row and (not trained or "best_ms" in row)}
         if column in own and peers:
             more = column == "rows_s"
             best = (max if more else min)(peers, key=peers.get)
