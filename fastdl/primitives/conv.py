@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import config
 from ..core import native
-from ..core.primitive import Scratch, primitive
+from ..core.primitive import Prepared, Scratch, primitive
 from .elementwise import relu_grad, sigmoid_grad, tanh_grad
 from .linalg import ACTS, gemm
 from .movement import copied, filled, steps_of
@@ -83,14 +83,14 @@ def workspace(C, tiles):
 def wino(y, x, w, bias, pads, flags, C, Co, back):
     N, out, ins = x.shape[0], y.shape[1:-1], x.shape[1:-1]
     tiles = tiles_of(C, N, out)
-    U = Scratch(36 * C * (Co + WIDEST - 1))
+    U = Prepared(36 * C * (Co + WIDEST - 1))
     yield "winograd_weights", [U], [w], [C, Co, back]
     own = workspace(C, tiles)
     yield "winograd", [y, own], [U, x, *bias], [N, C, Co, *ins, *out, pads[0][0], pads[1][0], flags, tiles]
 
 
 def packed(w, taps, Cg, Cog, groups, back):
-    to = Scratch(groups * taps * Cg * (Cog + WIDEST - 1))
+    to = Prepared(groups * taps * Cg * (Cog + WIDEST - 1))
     return to, ("conv_pack", [to], [w], [taps, Cg, Cog, groups, back])
 
 
