@@ -13,6 +13,8 @@ import tempfile
 import time
 import traceback
 
+from convnets import NETWORKS, keras_model
+
 clock = time.perf_counter
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -24,17 +26,19 @@ WORKLOADS = {
                       optimizer="sgd", rate=0.01, loss="sparse_categorical_crossentropy"),
     "imdb_mlp": dict(inputs=10000, layers=[(16, "relu"), (16, "relu"), (1, "sigmoid")], l2=0.0, batch=512, steps=30, epochs=4,
                      optimizer="rmsprop", rate=0.001, loss="binary_crossentropy"),
+    **NETWORKS,
 }
 
 
 def make_data(work):
-    """Random rows of the right shape: the time of a dense network does not depend on the values."""
+    """Random rows of the right shape: the time of these networks does not depend on the values."""
     import numpy as np
     rng, rows = np.random.default_rng(0), work["batch"] * work["steps"]
-    x = rng.random((rows, work["inputs"]), dtype=np.float32)
+    shape = (rows, *work["inputs"]) if "net" in work else (rows, work["inputs"])
+    x = rng.integers(0, work["below"], shape).astype("int32") if "below" in work else rng.random(shape, dtype=np.float32)
     if work["loss"].startswith("binary"):
         return x, rng.integers(0, 2, (rows, 1)).astype("float32")
-    return x, rng.integers(0, work["layers"][-1][0], rows).astype("int32")
+    return x, rng.integers(0, work.get("units") or work["layers"][-1][0], rows).astype("int32") if not work.get("predict_only") else None
 
 
 def peak_mb():
@@ -59,27 +63,44 @@ def each(fn, seconds=0.5, least=20, most=5000):
     return statistics.median(spent)
 
 
+def timed_rows(predict, rows):
+    """Rows a second of the second call, and the CPU time of a row (of all threads)."""
+    predict()
+    start, cpu = clock(), time.process_time()
+    predict()
+    return dict(rows_s=rows / (clock() - start), row_cpu_us=1e6 * (time.process_time() - cpu) / rows)
+
+
 class KerasRunner:
     """One workload in Keras's words; `keras` is any module that speaks them."""
 
     def __init__(self, keras, work, jit_compile=None):
         self.keras, self.work = keras, work
-        L = keras.layers
-        self.model = keras.Sequential([keras.Input((work["inputs"],))])
+        self.model = keras_model(keras, work) if "net" in work else self._dense()
+        if work.get("predict_only"):
+            return
+        optimizer = {"rmsprop": keras.optimizers.RMSprop, "sgd": keras.optimizers.SGD, "adam": keras.optimizers.Adam}[work["optimizer"]]
+        how = {} if jit_compile is None else dict(jit_compile=jit_compile)
+        self.model.compile(optimizer=optimizer(learning_rate=work["rate"]), loss=work["loss"], **how)
+
+    def _dense(self):
+        keras, work, L = self.keras, self.work, self.keras.layers
+        model = keras.Sequential([keras.Input((work["inputs"],))])
         hidden = dict(kernel_regularizer=keras.regularizers.L2(work["l2"])) if work["l2"] else {}
         for k, layer in enumerate(work["layers"]):
             last = k == len(work["layers"]) - 1
-            self.model.add(L.Dropout(layer) if isinstance(layer, float) else
-                           L.Dense(layer[0], activation=layer[1], **({} if last else hidden)))
-        optimizer = {"rmsprop": keras.optimizers.RMSprop, "sgd": keras.optimizers.SGD}[work["optimizer"]](learning_rate=work["rate"])
-        how = {} if jit_compile is None else dict(jit_compile=jit_compile)
-        self.model.compile(optimizer=optimizer, loss=work["loss"], **how)
+            model.add(L.Dropout(layer) if isinstance(layer, float) else L.Dense(layer[0], activation=layer[1], **({} if last else hidden)))
+        return model
 
     def load(self):
         self.x, self.y = make_data(self.work)
 
     def first(self):
-        """From calling fit to the end of its first batch."""
+        """From calling fit (predict, where nothing is trained) to the end of its first batch."""
+        if self.work.get("predict_only"):
+            start = clock()
+            self.model.predict(self.x[:self.work["batch"]], batch_size=self.work["batch"], verbose=0)
+            return dict(first_s=clock() - start)
         ends = []
 
         class Once(self.keras.callbacks.Callback):
@@ -94,35 +115,34 @@ class KerasRunner:
     def round(self):
         """fit: the whole call over its steps; step: the median epoch over its steps; batch: the median train_on_batch."""
         marks, work = [], self.work
+        if work.get("predict_only"):
+            return {}
 
         class Epochs(self.keras.callbacks.Callback):
             def on_epoch_end(self, epoch, logs=None):
                 marks.append(clock())
 
-        start = clock()
+        start, cpu = clock(), time.process_time()
         self.model.fit(self.x, self.y, batch_size=work["batch"], epochs=work["epochs"], verbose=0, callbacks=[Epochs()])
-        whole = clock() - start
+        whole, cpu = clock() - start, time.process_time() - cpu
         epochs = [b - a for a, b in zip([start] + marks, marks)]
         xb, yb = self.x[:work["batch"]], self.y[:work["batch"]]
-        batch = each(lambda: self.model.train_on_batch(xb, yb), 0.3)
+        batch = each(lambda: self.model.train_on_batch(xb, yb), 0.3, work.get("least", 20))
         return dict(step_ms=1e3 * statistics.median(epochs) / work["steps"], fit_ms=1e3 * whole / (work["steps"] * work["epochs"]),
-                    batch_ms=1e3 * batch)
+                    batch_ms=1e3 * batch, cpu_ms=1e3 * cpu / (work["steps"] * work["epochs"]))
 
     def predict(self):
         rows = min(len(self.x), 100 * self.work["batch"])
         x = self.x[:rows]
-        self.model.predict(x, batch_size=self.work["batch"], verbose=0)
-        start = clock()
-        self.model.predict(x, batch_size=self.work["batch"], verbose=0)
-        return dict(rows_s=rows / (clock() - start))
+        return timed_rows(lambda: self.model.predict(x, batch_size=self.work["batch"], verbose=0), rows)
 
     def latency(self):
         """One row: call is the better of model(x) and predict_on_batch(x)."""
         import numpy as np
-        one = self.x[:1].copy()
-        calls = [each(lambda: np.asarray(self.model(one)), 0.3), each(lambda: self.model.predict_on_batch(one), 0.3)]
+        one, least = self.x[:1].copy(), self.work.get("least", 20)
+        calls = [each(lambda: np.asarray(self.model(one)), 0.3, least), each(lambda: self.model.predict_on_batch(one), 0.3, least)]
         return dict(call_us=1e6 * min(calls), model_us=1e6 * calls[0],
-                    predict_us=1e6 * each(lambda: self.model.predict(one, verbose=0), 0.5))
+                    predict_us=1e6 * each(lambda: self.model.predict(one, verbose=0), 0.5, least))
 
 
 def limit_threads(n):

@@ -11,14 +11,16 @@ import shutil
 import statistics
 import sys
 import tempfile
+import time
 
-from _common import WORKLOADS, HERE, KerasRunner, Worker, clock, each, machine, make_data, run_rounds, serve, table
+from convnets import onnx_model, torch_model
+from _common import WORKLOADS, HERE, KerasRunner, Worker, clock, each, machine, make_data, run_rounds, serve, table, timed_rows
 
 
 class TorchRunner:
     """A hand-written loop as fast as idioms allow: batches gathered by a shuffled index, the loss read once an epoch.
 
-    The variant (foreach or fused optimizer; what is compiled) is chosen by timing at the first round.
+    The variant (foreach or fused optimizer; channels first or last; what is compiled) is chosen by timing at the first round.
     """
 
     def __init__(self, work, compiled, threads):
@@ -26,6 +28,11 @@ class TorchRunner:
         torch.set_num_threads(threads)
         self.torch, self.work, self.compiled, self.step = torch, work, compiled, None
         nn, width, parts = torch.nn, work["inputs"], []
+        self.last_axis = False
+        if "net" in work:
+            self.model, self.last = torch_model(work), work["units"]
+            self.loss = nn.BCEWithLogitsLoss() if self.last == 1 else nn.CrossEntropyLoss()
+            return
         for layer in work["layers"]:
             if isinstance(layer, float):
                 parts.append(nn.Dropout(layer))
@@ -37,15 +44,31 @@ class TorchRunner:
 
     def variants(self):
         kinds = [dict(foreach=True), {}] if self.work["optimizer"] == "rmsprop" else [dict(fused=True), dict(foreach=True)]
+        if "net" in self.work:
+            if self.work["optimizer"] == "adam":
+                kinds = [dict(fused=True)]
+            layouts = (True, False) if len(self.work["inputs"]) == 3 else (False,)
+            return [(dict(kinds[0], last_axis=last), "loss" if self.compiled else "nothing") for last in layouts]
         return [(kind, what) for what in (("loss", "loss+update", "step") if self.compiled else ("nothing",)) for kind in kinds]
+
+    def lay_out(self, last_axis):
+        """Model and data, channels first or last."""
+        if "net" in self.work and len(self.work["inputs"]) == 3 and last_axis != self.last_axis:
+            form = self.torch.channels_last if last_axis else self.torch.contiguous_format
+            self.model, self.x, self.last_axis = self.model.to(memory_format=form), self.x.contiguous(memory_format=form), last_axis
 
     def make_step(self, kind, what):
         torch, work, model, loss = self.torch, self.work, self.model, self.loss
-        hidden = [m.weight for m in model if isinstance(m, torch.nn.Linear)][:-1]
-        rest = [p for p in model.parameters() if not any(p is h for h in hidden)]
-        groups = [dict(params=hidden, weight_decay=2 * work["l2"]), dict(params=rest)] if work["l2"] else list(model.parameters())
+        kind = dict(kind)
+        self.lay_out(kind.pop("last_axis", False))
+        if "net" in work:
+            groups = [p for p in model.parameters() if p.requires_grad]
+        else:
+            groups = self.groups(model)
         if work["optimizer"] == "rmsprop":
             optimizer = torch.optim.RMSprop(groups, work["rate"], alpha=0.9, eps=1e-7, **kind)
+        elif work["optimizer"] == "adam":
+            optimizer = torch.optim.Adam(groups, work["rate"], eps=1e-7, **kind)
         else:
             optimizer = torch.optim.SGD(groups, work["rate"], **kind)
         forward = lambda x, y: loss(model(x), y)
@@ -60,12 +83,25 @@ class TorchRunner:
             return value.detach()
         return torch.compile(step) if what == "step" else step
 
+    def groups(self, model):
+        torch, work = self.torch, self.work
+        hidden = [m.weight for m in model if isinstance(m, torch.nn.Linear)][:-1]
+        rest = [p for p in model.parameters() if not any(p is h for h in hidden)]
+        return [dict(params=hidden, weight_decay=2 * work["l2"]), dict(params=rest)] if work["l2"] else list(model.parameters())
+
     def load(self):
         x, y = make_data(self.work)
-        self.x, self.y = self.torch.from_numpy(x), self.torch.from_numpy(y)
-        self.y = self.y if self.last == 1 else self.y.long()
+        self.x = self.torch.from_numpy(x)
+        if self.x.ndim == 4:
+            self.x = self.x.permute(0, 3, 1, 2).contiguous()
+        if y is not None:
+            self.y = self.torch.from_numpy(y) if self.last == 1 else self.torch.from_numpy(y).long()
 
     def first(self):
+        if self.work.get("predict_only"):
+            start = clock()
+            self.forward()(self.x[:self.work["batch"]]).numpy()
+            return dict(first_s=clock() - start)
         b, start = self.work["batch"], clock()
         float(self.make_step(*self.variants()[0])(self.x[:b], self.y[:b]))
         return dict(first_s=clock() - start)
@@ -77,7 +113,7 @@ class TorchRunner:
                 if self.compiled:
                     self.torch.compiler.reset()
                 step = self.make_step(kind, what)
-                cost = each(lambda: step(self.x[:b], self.y[:b]), 0.4, 15)
+                cost = each(lambda: step(self.x[:b], self.y[:b]), 0.4, self.work.get("least", 15))
             except Exception as e:                     # a variant that this version cannot compile
                 print(kind, what, e)
                 continue
@@ -91,11 +127,14 @@ class TorchRunner:
             self.step(self.x[:b], self.y[:b])
 
     def round(self):
+        if self.work.get("predict_only"):
+            return {}
         if self.step is None:
             self.choose()
         torch, work, step, epochs = self.torch, self.work, self.step, []
         b = work["batch"]
         self.model.train()
+        cpu = time.process_time()
         for _ in range(work["epochs"]):
             start, total = clock(), torch.zeros(())
             order = torch.randperm(len(self.x))
@@ -104,16 +143,25 @@ class TorchRunner:
                 total += step(self.x.index_select(0, idx), self.y.index_select(0, idx))
             float(total)
             epochs.append(clock() - start)
+        cpu = time.process_time() - cpu
         xb, yb = self.x[:b], self.y[:b]
         return dict(step_ms=1e3 * statistics.median(epochs) / work["steps"], fit_ms=1e3 * sum(epochs) / (work["steps"] * len(epochs)),
-                    batch_ms=1e3 * each(lambda: float(step(xb, yb)), 0.3))
+                    cpu_ms=1e3 * cpu / (work["steps"] * len(epochs)),
+                    batch_ms=1e3 * each(lambda: float(step(xb, yb)), 0.3, work.get("least", 20)))
 
     def forward(self):
         if not hasattr(self, "run"):
             torch, model, one = self.torch, self.model, self.last == 1
-            head = lambda x: torch.sigmoid(model(x)) if one else torch.softmax(model(x), -1)
+            head = lambda x: torch.sigmoid(model(x)) if one else torch.softmax(model(x), -1) if self.last else model(x)
             run = torch.compile(head, dynamic=False) if self.compiled else head
             self.run = torch.inference_mode()(run)
+            self.model.eval()
+            if self.work.get("predict_only") and self.x.ndim == 4:
+                cost = {}
+                for last in (False, True):
+                    self.lay_out(last)
+                    cost[last] = each(lambda: self.run(self.x[:self.work["batch"]]), 0.3, 3)
+                self.lay_out(cost[True] < cost[False])
         self.model.eval()
         return self.run
 
@@ -121,24 +169,31 @@ class TorchRunner:
         b = self.work["batch"]
         rows, run = min(len(self.x), 100 * b), self.forward()
         whole = lambda: self.torch.cat([run(self.x[k:k + b]) for k in range(0, rows, b)]).numpy()
-        whole()
-        start = clock()
-        whole()
-        return dict(rows_s=rows / (clock() - start))
+        return timed_rows(whole, rows)
 
     def latency(self):
         run, one = self.forward(), self.x[:1].clone()
-        return dict(call_us=1e6 * each(lambda: run(one).numpy(), 0.5))
+        return dict(call_us=1e6 * each(lambda: run(one).numpy(), 0.5, self.work.get("least", 20)))
 
 
 class OnnxRunner:
     """Prediction only: the graph is built by hand, with random weights."""
 
     def __init__(self, work, threads):
-        import numpy as np
         import onnxruntime as ort
+        self.work = work
+        model = onnx_model(work) if "net" in work else self.dense(work)
+
+        def session(n):
+            options = ort.SessionOptions()
+            options.intra_op_num_threads, options.log_severity_level = n, 3
+            return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self.wide, self.narrow = session(threads), session(1)
+
+    def dense(self, work):
+        import numpy as np
         from onnx import TensorProto, helper, numpy_helper
-        self.work, width, nodes, weights, at, rng = work, work["inputs"], [], [], "x", np.random.default_rng(0)
+        width, nodes, weights, at, rng = work["inputs"], [], [], "x", np.random.default_rng(0)
         for k, layer in enumerate(l for l in work["layers"] if not isinstance(l, float)):
             for name, value in (("w", rng.standard_normal((width, layer[0])) / width ** 0.5), ("b", np.zeros(layer[0]))):
                 weights.append(numpy_helper.from_array(value.astype("float32"), f"{name}{k}"))
@@ -147,16 +202,12 @@ class OnnxRunner:
             at, width = f"y{k}", layer[0]
         info = helper.make_tensor_value_info
         graph = helper.make_graph(nodes, "net", [info("x", TensorProto.FLOAT, ["n", work["inputs"]])], [info(at, TensorProto.FLOAT, ["n", width])], weights)
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
-
-        def session(n):
-            options = ort.SessionOptions()
-            options.intra_op_num_threads, options.log_severity_level = n, 3
-            return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        self.wide, self.narrow = session(threads), session(1)
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
 
     def load(self):
         self.x = make_data(self.work)[0]
+        if self.x.ndim == 4:
+            self.x = self.x.transpose(0, 3, 1, 2).copy()
 
     def first(self):
         return {}
@@ -169,15 +220,12 @@ class OnnxRunner:
         b = self.work["batch"]
         rows = min(len(self.x), 100 * b)
         whole = lambda: np.concatenate([self.wide.run(None, {"x": self.x[k:k + b]})[0] for k in range(0, rows, b)])
-        whole()
-        start = clock()
-        whole()
-        return dict(rows_s=rows / (clock() - start))
+        return timed_rows(whole, rows)
 
     def latency(self):
         """The better of one thread and all."""
         feed = {"x": self.x[:1].copy()}
-        return dict(call_us=1e6 * min(each(lambda: s.run(None, feed), 0.3) for s in (self.narrow, self.wide)))
+        return dict(call_us=1e6 * min(each(lambda: s.run(None, feed), 0.3, self.work.get("least", 20)) for s in (self.narrow, self.wide)))
 
 
 def make_fastdl(work, threads):
@@ -215,9 +263,9 @@ FRAMEWORKS = {
     "fastdl": make_fastdl, "torch": make_torch(False), "torch-compile": make_torch(True), "keras-tf": make_keras("tensorflow"),
     "keras-tf-nojit": make_keras("tensorflow", False), "keras-jax": make_keras("jax"), "onnxruntime": OnnxRunner,
 }
-COLUMNS = dict(best_ms=".3f", ratio=".2f", fit_ms=".3f", batch_ms=".3f", first_s=".2f", import_s=".2f", rows_s=",.0f", call_us=".1f",
+COLUMNS = dict(best_ms=".3f", ratio=".2f", fit_ms=".3f", cpu_ms=".3f", batch_ms=".3f", first_s=".2f", import_s=".2f", rows_s=",.0f", row_cpu_us=".1f", call_us=".1f",
                predict_us=".0f", peak_mb=".0f")
-LEAST = dict(best_ms="training step", first_s="first step", call_us="one row", peak_mb="peak memory", rows_s="prediction")
+LEAST = dict(best_ms="training step", cpu_ms="CPU time of a step", row_cpu_us="CPU time of a predicted row", first_s="first step", call_us="one row", peak_mb="peak memory", rows_s="prediction")
 
 
 def interpreters(given):
@@ -268,7 +316,8 @@ def verdicts(rows):
     """fastdl beside the best peer, a line a column: above 1, fastdl is better."""
     own = rows.get("fastdl", {})
     for column, what in LEAST.items():
-        peers = {name: row[column] for name, row in rows.items() if name != "fastdl" and column in row}
+        trained = column == "peak_mb" and "best_ms" in own           # then a peer that only predicts is no peer
+        peers = {name: row[column] for name, row in rows.items() if name != "fastdl" and column in row and (not trained or "best_ms" in row)}
         if column in own and peers:
             more = column == "rows_s"
             best = (max if more else min)(peers, key=peers.get)

@@ -14,6 +14,7 @@
 #include "kernels/random.c"
 #include "kernels/update.c"
 #include "kernels/norm.c"
+#include "kernels/layer_norm.c"
 
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)

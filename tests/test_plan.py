@@ -72,3 +72,32 @@ def test_live_arena_ranges_never_overlap():
         for b0, b1, bt, m in live[k + 1:]:
             if a0 <= b1 and b0 <= a1:
                 assert at + n <= bt or bt + m <= at
+
+
+def test_kept_weights_follow_every_write():
+    """A predict plan keeps transformed weights from run to run; assignment, training and numpy() make it look again."""
+    import fastdl as keras
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((3, 9, 9, 16)).astype("float32")
+    layers = [keras.layers.Conv2D(16, 3, padding="same"), keras.layers.Conv2D(24, 3, strides=2), keras.layers.Flatten(), keras.layers.Dense(1)]
+    model = keras.Sequential([keras.Input((9, 9, 16)), *layers])
+    model.compile("sgd", "mse")
+    exact = lambda: model(x).numpy()                    # eager: transforms anew
+
+    def check():
+        np.testing.assert_array_equal(model.predict(x, verbose=0), exact())
+
+    check()
+    kept = layers[0].kernel.prepared
+    stamp = [entry[0] for entry in kept.values()]
+    assert kept and layers[1].kernel.prepared
+    model.predict(x, verbose=0)
+    assert [entry[0] for entry in kept.values()] == stamp
+    layers[0].kernel.assign(layers[0].kernel * 2.0)
+    check()
+    model.fit(x, np.ones((3, 1), "float32"), epochs=1, verbose=0)
+    check()
+    model.set_weights([-w for w in model.get_weights()])
+    check()
+    layers[1].kernel.numpy()[...] = 0.5
+    check()

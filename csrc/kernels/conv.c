@@ -218,39 +218,75 @@ FD_KERNEL(add_parts) {   /* y[n] | parts[m, n] | n, m: added in order */
     }
 }
 
-/* One filter a channel: vectors along the channels. */
+/* One filter a channel: vectors along the channels, a few pixels of a row at a time so that a tap is loaded once for all. */
+static inline __attribute__((always_inline))
+void depthwise_tile(const int px, const int whole, const conv_shape *s, const float *a, const float *f, int64_t fs, int64_t m, const float *bias, float *y) {
+    const int64_t rs = s->step[2] * s->C, ks = s->dil[2] * s->C;
+    const int act = (int)(s->flags >> 1) & 3;
+    vf sum[8];
+    EACH for (int j = 0; j < px; j++) sum[j] = vf_set1(0.f);
+    for (int64_t kd = 0; kd < s->deep; kd++)
+        for (int64_t kh = 0; kh < s->k[1]; kh++) {
+            const float *p = a + (kd * s->strip_h + kh * s->dil[1]) * s->strip_w;
+            for (int64_t kw = 0; kw < s->k[2]; kw++, p += ks, f += fs) {
+                vf w = whole ? vf_load(f) : vf_loadn(f, m);
+                EACH for (int j = 0; j < px; j++) sum[j] += (whole ? vf_load(p + j * rs) : vf_loadn(p + j * rs, m)) * w;
+            }
+        }
+    vf b = bias ? vf_loadn(bias, m) : vf_set1(0.f);
+    EACH for (int j = 0; j < px; j++) {
+        vf r = sum[j] + b;
+        if (act == 1) r = vf_sel((vi)(r < 0.f), vf_set1(0.f), r);
+        if (act == 2) r = vf_sigmoid(r);
+        if (act == 3) r = vf_tanh(r);
+        if (whole) vf_store(y + j * s->C, r); else vf_storen(y + j * s->C, r, m);
+    }
+}
+
 FD_KERNEL(depthwise) {   /* y[N, out, C], strips[nt] | w[taps, C], x[N, in, C], (bias[C]) | as conv; flags bit 3: taps reversed */
     const conv_shape s = conv_read(c);
     int64_t strip = s.deep * s.strip_h * s.strip_w, blocks = (s.out[1] + s.rows - 1) / s.rows, lo, hi, taps = s.k[0] * s.k[1] * s.k[2];
     float *y = c->p[0], *own = (float *)c->p[1] + tid * strip;
     const float *wt = c->p[2], *x = c->p[3], *bias = (s.flags & 1) ? c->p[4] : NULL;
-    int back = (s.flags & 8) != 0, act = (int)(s.flags >> 1) & 3;
+    const int64_t fs = (s.flags & 8) ? -s.C : s.C, rs = s.step[2] * s.C;
+    if (s.flags & 8) wt += (taps - 1) * s.C;
     fd_share(s.N * s.out[0] * blocks, 1, tid, nt, &lo, &hi);
     for (int64_t t = lo; t < hi; t++) {
         int64_t n = t / (s.out[0] * blocks), od = t / blocks % s.out[0], oh = t % blocks * s.rows;
         int64_t end = oh + s.rows < s.out[1] ? oh + s.rows : s.out[1];
         conv_strip(&s, own, x, n, od, oh);
         for (int64_t h = oh; h < end; h++)
-            for (int64_t w = 0; w < s.out[2]; w++) {
-                const float *a = own + (h - oh) * s.step[1] * s.strip_w + w * s.step[2] * s.C;
-                float *to = y + (((n * s.out[0] + od) * s.out[1] + h) * s.out[2] + w) * s.C;
-                for (int64_t k = 0; k < s.C; k += VL) {
-                    int64_t m = s.C - k < VL ? s.C - k : VL, tap = 0; vf sum = vf_set1(0.f);
-                    for (int64_t kd = 0; kd < s.deep; kd++)
-                        for (int64_t kh = 0; kh < s.k[1]; kh++)
-                            for (int64_t kw = 0; kw < s.k[2]; kw++, tap++) {
-                                const float *p = a + (kd * s.strip_h + kh * s.dil[1]) * s.strip_w + kw * s.dil[2] * s.C + k;
-                                const float *f = wt + (back ? taps - 1 - tap : tap) * s.C + k;
-                                if (m == VL) sum += vf_load(p) * vf_load(f); else sum += vf_loadn(p, m) * vf_loadn(f, m);
-                            }
-                    if (bias) sum += vf_loadn(bias + k, m);
-                    if (act == 1) sum = vf_sel((vi)(sum < 0.f), vf_set1(0.f), sum);
-                    if (act == 2) sum = vf_sigmoid(sum);
-                    if (act == 3) sum = vf_tanh(sum);
-                    vf_storen(to + k, sum, m);
-                }
+            for (int64_t k = 0; k < s.C; k += VL) {
+                const int64_t m = s.C - k < VL ? s.C - k : VL;
+                const float *a = own + (h - oh) * s.step[1] * s.strip_w + k, *b = bias ? bias + k : NULL;
+                float *to = y + ((n * s.out[0] + od) * s.out[1] + h) * s.out[2] * s.C + k;
+                int64_t w = 0;
+#define TILES(px) for (; w + px <= s.out[2]; w += px) \
+                      if (m == VL) depthwise_tile(px, 1, &s, a + w * rs, wt + k, fs, m, b, to + w * s.C); \
+                      else depthwise_tile(px, 0, &s, a + w * rs, wt + k, fs, m, b, to + w * s.C);
+                TILES(8) TILES(4) TILES(2) TILES(1)
+#undef TILES
             }
     }
+}
+
+/* dw of nh x nw taps, the first of which meets p: every pixel of g is loaded once for all of them */
+static inline __attribute__((always_inline))
+void depthwise_outer(const int nh, const int nw, const conv_shape *s, const float *p, const float *g, int64_t rows, int64_t m, float *dw) {
+    const int64_t hs = s->dil[1] * s->strip_w, ws = s->dil[2] * s->C, rs = s->step[2] * s->C;
+    vf sum[3][3];
+    EACH for (int i = 0; i < nh; i++) EACH for (int j = 0; j < nw; j++) sum[i][j] = vf_loadn(dw + (i * s->k[2] + j) * s->C, m);
+    for (int64_t r = 0; r < rows; r++) {
+        const float *a = p + r * s->step[1] * s->strip_w, *b = g + r * s->out[2] * s->C;
+        if (m == VL) for (int64_t w = 0; w < s->out[2]; w++, a += rs, b += s->C) {
+            vf v = vf_load(b);
+            EACH for (int i = 0; i < nh; i++) EACH for (int j = 0; j < nw; j++) sum[i][j] += vf_load(a + i * hs + j * ws) * v;
+        } else for (int64_t w = 0; w < s->out[2]; w++, a += rs, b += s->C) {
+            vf v = vf_loadn(b, m);
+            EACH for (int i = 0; i < nh; i++) EACH for (int j = 0; j < nw; j++) sum[i][j] += vf_loadn(a + i * hs + j * ws, m) * v;
+        }
+    }
+    EACH for (int i = 0; i < nh; i++) EACH for (int j = 0; j < nw; j++) vf_storen(dw + (i * s->k[2] + j) * s->C, sum[i][j], m);
 }
 
 FD_KERNEL(depthwise_weight_grad) {   /* dw[parts, taps, C], strips[nt] | x[N, in, C], g[N, out, C] | as conv, flags = parts | up[3] */
@@ -268,21 +304,21 @@ FD_KERNEL(depthwise_weight_grad) {   /* dw[parts, taps, C], strips[nt] | x[N, in
                     int64_t rows = oh + s.rows < s.out[1] ? s.rows : s.out[1] - oh;
                     conv_strip(&s, own, x, n, od, oh);
                     const float *g0 = gy + ((n * s.out[0] + od) * s.out[1] + oh) * s.out[2] * s.C;
-                    for (int64_t k = 0; k < s.C; k += VL) {
-                        int64_t m = s.C - k < VL ? s.C - k : VL, tap = 0;
+                    for (int64_t k = 0; k < s.C; k += VL)
                         for (int64_t kd = 0; kd < s.deep; kd++)
-                            for (int64_t kh = 0; kh < s.k[1]; kh++)
-                                for (int64_t kw = 0; kw < s.k[2]; kw++, tap++) {
-                                    vf sum = vf_loadn(mine + tap * s.C + k, m);
-                                    for (int64_t r = 0; r < rows; r++) {
-                                        const float *p = own + (kd * s.strip_h + kh * s.dil[1] + r * s.step[1]) * s.strip_w + kw * s.dil[2] * s.C + k;
-                                        const float *g = g0 + r * s.out[2] * s.C + k;
-                                        for (int64_t w = 0; w < s.out[2]; w++, p += s.step[2] * s.C, g += s.C)
-                                            sum += m == VL ? vf_load(p) * vf_load(g) : vf_loadn(p, m) * vf_loadn(g, m);
-                                    }
-                                    vf_storen(mine + tap * s.C + k, sum, m);
+                            for (int64_t kh = 0, nh; kh < s.k[1]; kh += nh) {
+                                nh = s.k[1] - kh >= 3 && s.k[2] >= 3 ? 3 : 1;
+                                for (int64_t kw = 0, nw; kw < s.k[2]; kw += nw) {
+                                    const float *p = own + (kd * s.strip_h + kh * s.dil[1]) * s.strip_w + kw * s.dil[2] * s.C + k;
+                                    float *to = mine + ((kd * s.k[1] + kh) * s.k[2] + kw) * s.C + k;
+                                    int64_t m = s.C - k < VL ? s.C - k : VL;
+                                    nw = s.k[2] - kw >= 3 ? 3 : 1;
+                                    if (nh == 3 && nw == 3) depthwise_outer(3, 3, &s, p, g0 + k, rows, m, to);
+                                    else if (nh == 3) depthwise_outer(3, 1, &s, p, g0 + k, rows, m, to);
+                                    else if (nw == 3) depthwise_outer(1, 3, &s, p, g0 + k, rows, m, to);
+                                    else depthwise_outer(1, 1, &s, p, g0 + k, rows, m, to);
                                 }
-                    }
+                            }
                 }
     }
 }

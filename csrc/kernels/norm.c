@@ -61,9 +61,9 @@ FD_KERNEL(norm_scale) {                         /* k[C] | var[C], gamma[C] | C |
     fd_share(c->i[0], 16, tid, nt, &lo, &hi);
     for (int64_t j = lo; j < hi; j += VL) norm_set(k + j, norm_get(gamma + j, hi - j) / vf_sqrt(norm_get(var + j, hi - j) + (float)c->d[0]), hi - j);
 }
-FD_KERNEL(norm_apply) {                         /* y[rows, C] | x[rows, C], mean[C], k[C], beta[C] | rows, C, relu |: y = (x - mean) k + beta */
+FD_KERNEL(norm_apply) {                         /* y[rows, C] | x[rows, C], mean[C], k[C], beta[C] | rows, C, act |: y = act((x - mean) k + beta) */
     float *y = c->p[0]; const float *x = c->p[1], *mean = c->p[2], *k = c->p[3], *beta = c->p[4];
-    const int64_t rows = c->i[0], C = c->i[1]; const vf floor_ = vf_set1(c->i[2] ? 0.f : -__builtin_inff());
+    const int64_t rows = c->i[0], C = c->i[1]; const vf floor_ = vf_set1(c->i[2] ? 0.f : -__builtin_inff()), top = vf_set1(c->i[2] == 2 ? 6.f : __builtin_inff());
     NORM_TASKS(rows, C, NORM_SUB)
         vf a[NORM_WIDE], s[NORM_WIDE], z[NORM_WIDE];
         for (int64_t j = 0; j < w; j++) {
@@ -71,10 +71,10 @@ FD_KERNEL(norm_apply) {                         /* y[rows, C] | x[rows, C], mean
         }
         if (left == NORM_STRIP) for (int64_t r = r0; r < r1; r++) for (int j = 0; j < NORM_WIDE; j++) {
             const int64_t at = r * C + col + j * VL;
-            vf_store(y + at, vf_max((vf_load(x + at) - a[j]) * s[j] + z[j], floor_));
+            vf_store(y + at, vf_min(vf_max((vf_load(x + at) - a[j]) * s[j] + z[j], floor_), top));
         } else for (int64_t r = r0; r < r1; r++) for (int64_t j = 0; j < w; j++) {
             const int64_t at = r * C + col + j * VL;
-            norm_set(y + at, vf_max((norm_get(x + at, M(j)) - a[j]) * s[j] + z[j], floor_), M(j));
+            norm_set(y + at, vf_min(vf_max((norm_get(x + at, M(j)) - a[j]) * s[j] + z[j], floor_), top), M(j));
         }
     }
 }
@@ -114,13 +114,17 @@ FD_KERNEL(batch_norm_join) {                    /* dgamma[C], dbeta[C], abc[3, C
 FD_KERNEL(batch_norm_grad) {                    /* dx[rows, C] | g, x, mean[C], abc[3, C] | rows, C |: dx = a g + b (x - mean) + c */
     float *dx = c->p[0]; const float *g = c->p[1], *x = c->p[2], *mean = c->p[3], *abc = c->p[4]; const int64_t rows = c->i[0], C = c->i[1];
     NORM_TASKS(rows, C, NORM_SUB)
+        vf e[NORM_WIDE], k[NORM_WIDE], s[NORM_WIDE], z[NORM_WIDE];
         for (int64_t j = 0; j < w; j++) {
             const float *p = abc + col + j * VL;
-            const vf e = norm_get(mean + col + j * VL, M(j)), k = norm_get(p, M(j)), s = norm_get(p + C, M(j)), z = norm_get(p + 2 * C, M(j));
-            for (int64_t r = r0; r < r1; r++) {
-                const int64_t at = r * C + col + j * VL;
-                norm_set(dx + at, norm_get(g + at, M(j)) * k + (norm_get(x + at, M(j)) - e) * s + z, M(j));
-            }
+            e[j] = norm_get(mean + col + j * VL, M(j)); k[j] = norm_get(p, M(j)); s[j] = norm_get(p + C, M(j)); z[j] = norm_get(p + 2 * C, M(j));
+        }
+        if (left == NORM_STRIP) for (int64_t r = r0; r < r1; r++) for (int j = 0; j < NORM_WIDE; j++) {
+            const int64_t at = r * C + col + j * VL;
+            vf_store(dx + at, vf_load(g + at) * k[j] + (vf_load(x + at) - e[j]) * s[j] + z[j]);
+        } else for (int64_t r = r0; r < r1; r++) for (int64_t j = 0; j < w; j++) {
+            const int64_t at = r * C + col + j * VL;
+            norm_set(dx + at, norm_get(g + at, M(j)) * k[j] + (norm_get(x + at, M(j)) - e[j]) * s[j] + z[j], M(j));
         }
     }
 }

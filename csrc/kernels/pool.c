@@ -104,9 +104,9 @@ FD_KERNEL(name) {          /* dx[N, in, C] | g[N, out, C], (x, y) | N, C, in[3],
     }                                                                                               \
 }
 POOL_GRAD(average_pool_grad, 1, gv /= count;, v += gv;)
-/* the first pixel that holds the maximum takes the gradient */
+/* the first pixel that holds the maximum takes the gradient; none where relu made x and the maximum is not above zero */
 POOL_GRAD(max_pool_grad, s.size[0] == 1,      /* in three dimensions the first hit may lie in another plane */
-    const float *x = c->p[2]; const float *y = c->p[3]; vf top = m >= VL ? vf_load(y + o) : vf_loadn(y + o, m); vi open = ~(vi){0};,
+    const float *x = c->p[2]; const float *y = c->p[3]; vf top = m >= VL ? vf_load(y + o) : vf_loadn(y + o, m); vi open = c->i[17] ? (vi)(top > 0.f) : ~(vi){0};,
     vf xv = m >= VL ? vf_load(x + i) : vf_loadn(x + i, m); vi hit = (vi)(xv == top) & open; open &= ~hit;
     v += (vf)((vi)gv & hit);)
 #undef WINDOW

@@ -41,32 +41,40 @@ FD_KERNEL(winograd_weights) {   /* U[36, panels, C, NR] | w[9, C, Co] | C, Co, b
     }
 }
 
-typedef struct { int64_t N, C, Co, H, W, OH, OW, top, left, flags, tiles, th, tw, row; } wino_shape;
+/* Rows of V are `row` floats apart, its 36 planes `vp`, those of M `mp`: never by a multiple of 4096 bytes, since a tile
+   touches all planes at once and a cache has few places for one such distance. */
+typedef struct { int64_t N, C, Co, H, W, OH, OW, top, left, flags, tiles, th, tw, row, vp, mp; } wino_shape;
 static wino_shape wino_read(const fd_call *c) {
-    const int64_t *i = c->i; wino_shape s = {i[0], i[1], i[2], i[3], i[4], i[5], i[6], i[7], i[8], i[9], i[10], 0, 0, 0};
-    s.th = (s.OH + 3) / 4; s.tw = (s.OW + 3) / 4; s.row = s.C + 16;        /* 16 more: no stride by a power of two */
+    const int64_t *i = c->i; wino_shape s = {i[0], i[1], i[2], i[3], i[4], i[5], i[6], i[7], i[8], i[9], i[10], 0, 0, 0, 0, 0};
+    s.th = (s.OH + 3) / 4; s.tw = (s.OW + 3) / 4;
+    s.row = (s.C + 15) / 16 * 16 + (s.C % 128 == 0) * 16;
+    s.vp = s.tiles * s.row / 32 * 32 + 48; s.mp = s.tiles * NR + 16;
     return s;
 }
 
-/* V[36, tiles, row] of tiles [from, from + count) */
+/* V[36][vp] of tiles [from, from + count) */
 static void wino_gather(const wino_shape *s, float *V, const float *x, int64_t from, int64_t count) {
     for (int64_t t = 0; t < count; t++) {
         int64_t n = (from + t) / (s->th * s->tw), i0 = (from + t) / s->tw % s->th * 4 - s->top, j0 = (from + t) % s->tw * 4 - s->left;
         const float *image = x + n * s->H * s->W * s->C;
-        int inside = i0 >= 0 && j0 >= 0 && i0 + 6 <= s->H && j0 + 6 <= s->W;
+        int64_t a0 = i0 < 0 ? -i0 : 0, a1 = s->H - i0 < 6 ? s->H - i0 : 6, b0 = j0 < 0 ? -j0 : 0, b1 = s->W - j0 < 6 ? s->W - j0 : 6;
+        int inside = a0 == 0 && b0 == 0 && a1 == 6 && b1 == 6;
         for (int64_t k = 0; k < s->C; k += VL) {
             int64_t m = s->C - k < VL ? s->C - k : VL; vf d[36], u[36], v[6];
             if (inside && m == VL) {
                 EACH for (int i = 0; i < 6; i++) EACH for (int j = 0; j < 6; j++) d[i * 6 + j] = vf_load(image + ((i0 + i) * s->W + j0 + j) * s->C + k);
-            } else for (int i = 0; i < 6; i++) for (int j = 0; j < 6; j++) {
-                int out = i0 + i < 0 || j0 + j < 0 || i0 + i >= s->H || j0 + j >= s->W;
-                d[i * 6 + j] = out ? vf_set1(0.f) : vf_loadn(image + ((i0 + i) * s->W + j0 + j) * s->C + k, m);
+            } else {
+                for (int q = 0; q < 36; q++) d[q] = vf_set1(0.f);
+                for (int64_t i = a0; i < a1; i++) for (int64_t j = b0; j < b1; j++) {
+                    const float *p = image + ((i0 + i) * s->W + j0 + j) * s->C + k;
+                    d[i * 6 + j] = m == VL ? vf_load(p) : vf_loadn(p, m);
+                }
             }
             EACH for (int j = 0; j < 6; j++) { wino_in(d + j, 6, v); EACH for (int i = 0; i < 6; i++) u[i * 6 + j] = v[i]; }
             EACH for (int i = 0; i < 6; i++) {
                 wino_in(u + i * 6, 1, v);
                 EACH for (int j = 0; j < 6; j++) {
-                    float *to = V + ((i * 6 + j) * s->tiles + t) * s->row + k;
+                    float *to = V + (i * 6 + j) * s->vp + t * s->row + k;
                     if (m == VL) vf_store(to, v[j]); else vf_storen(to, v[j], m);
                 }
             }
@@ -87,7 +95,7 @@ static inline __attribute__((always_inline)) void wino_tile(const int mr, const 
 FD_KERNEL(winograd) {   /* y[N, OH, OW, Co], scratch[nt] | U, x[N, H, W, C], (bias[Co]) | N, C, Co, H, W, OH, OW, top, left, flags, tiles */
     const wino_shape s = wino_read(c);
     int64_t panels = (s.Co + NR - 1) / NR, all = s.N * s.th * s.tw, blocks = (all + s.tiles - 1) / s.tiles, lo, hi;
-    float *y = c->p[0], *V = (float *)c->p[1] + tid * 36 * s.tiles * (s.row + 32), *M = V + 36 * s.tiles * s.row;
+    float *y = c->p[0], *V = (float *)c->p[1] + tid * 36 * (s.vp + s.mp), *M = V + 36 * s.vp;
     const float *U = c->p[2], *x = c->p[3], *bias = (s.flags & 1) ? c->p[4] : NULL;
     int act = (int)(s.flags >> 1);
     fd_share(blocks, 1, tid, nt, &lo, &hi);
@@ -98,8 +106,8 @@ FD_KERNEL(winograd) {   /* y[N, OH, OW, Co], scratch[nt] | U, x[N, H, W, C], (bi
             for (int64_t q = 0; q < 36; q++)
                 for (int64_t j = 0; j < parts; j++) {
                     int64_t t = count * j / parts, mr = count * (j + 1) / parts - t;
-#define TILE(r) wino_tile(r, 2, s.C, V + (q * s.tiles + t) * s.row, s.row, U + (q * panels + p) * s.C * NR, M + (q * s.tiles + t) * NR)
-#define HALF(r) wino_tile(r, 1, s.C, V + (q * s.tiles + t) * s.row, s.row, U + (q * panels + p) * s.C * NR, M + (q * s.tiles + t) * NR)
+#define TILE(r) wino_tile(r, 2, s.C, V + q * s.vp + t * s.row, s.row, U + (q * panels + p) * s.C * NR, M + q * s.mp + t * NR)
+#define HALF(r) wino_tile(r, 1, s.C, V + q * s.vp + t * s.row, s.row, U + (q * panels + p) * s.C * NR, M + q * s.mp + t * NR)
                     if (s.Co - p * NR <= VL) { BY_ROWS(mr, HALF) } else { BY_ROWS(mr, TILE) }
 #undef TILE
 #undef HALF
@@ -108,18 +116,15 @@ FD_KERNEL(winograd) {   /* y[N, OH, OW, Co], scratch[nt] | U, x[N, H, W, C], (bi
                 int64_t n = (from + t) / (s.th * s.tw), i0 = (from + t) / s.tw % s.th * 4, j0 = (from + t) % s.tw * 4;
                 for (int64_t k = p * NR; k < s.Co && k < (p + 1) * NR; k += VL) {
                     int64_t m = s.Co - k < VL ? s.Co - k : VL; vf d[36], u[24], v[4], w = bias ? vf_loadn(bias + k, m) : vf_set1(0.f);
-                    EACH for (int q = 0; q < 36; q++) d[q] = vf_load(M + (q * s.tiles + t) * NR + k - p * NR);
+                    EACH for (int q = 0; q < 36; q++) d[q] = vf_load(M + q * s.mp + t * NR + k - p * NR);
                     EACH for (int j = 0; j < 6; j++) { wino_out(d + j, 6, v); EACH for (int i = 0; i < 4; i++) u[i * 6 + j] = v[i]; }
-                    for (int i = 0; i < 4 && i0 + i < s.OH; i++) {
+                    float *to = y + ((n * s.OH + i0) * s.OW + j0) * s.Co + k;
+                    if (i0 + 4 <= s.OH && j0 + 4 <= s.OW && m == VL) EACH for (int i = 0; i < 4; i++) {
                         wino_out(u + i * 6, 1, v);
-                        for (int j = 0; j < 4 && j0 + j < s.OW; j++) {
-                            vf r = v[j] + w;
-                            if (act == 1) r = vf_sel((vi)(r < 0.f), vf_set1(0.f), r);
-                            if (act == 2) r = vf_sigmoid(r);
-                            if (act == 3) r = vf_tanh(r);
-                            float *to = y + ((n * s.OH + i0 + i) * s.OW + j0 + j) * s.Co + k;
-                            if (m == VL) vf_store(to, r); else vf_storen(to, r, m);
-                        }
+                        EACH for (int j = 0; j < 4; j++) vf_store(to + (i * s.OW + j) * s.Co, gemm_act(v[j] + w, act));
+                    } else for (int i = 0; i < 4 && i0 + i < s.OH; i++) {
+                        wino_out(u + i * 6, 1, v);
+                        for (int j = 0; j < 4 && j0 + j < s.OW; j++) vf_storen(to + (i * s.OW + j) * s.Co, gemm_act(v[j] + w, act), m);
                     }
                 }
             }
@@ -146,7 +151,7 @@ static inline __attribute__((always_inline)) void wino_outer(const int mr, const
 FD_KERNEL(winograd_weight_grad) {   /* dU[parts, 36, panels, C, NR], scratch[nt] | x[N, H, W, C], g[N, OH, OW, Co] | as winograd, flags = parts */
     const wino_shape s = wino_read(c);
     int64_t panels = (s.Co + NR - 1) / NR, all = s.N * s.th * s.tw, parts = s.flags, lo, hi;
-    float *dU = c->p[0], *V = (float *)c->p[1] + tid * 36 * s.tiles * (s.row + 32), *M = V + 36 * s.tiles * s.row;
+    float *dU = c->p[0], *V = (float *)c->p[1] + tid * 36 * (s.vp + s.mp), *M = V + 36 * s.vp;
     const float *x = c->p[2], *g = c->p[3];
     fd_share(parts * panels, 1, tid, nt, &lo, &hi);
     for (int64_t part = lo / panels; part * panels < hi; part++) {
@@ -162,20 +167,23 @@ FD_KERNEL(winograd_weight_grad) {   /* dU[parts, 36, panels, C, NR], scratch[nt]
                     int64_t n = (from + t) / (s.th * s.tw), i0 = (from + t) / s.tw % s.th * 4, j0 = (from + t) % s.tw * 4;
                     for (int64_t k = p * NR; k < (p + 1) * NR && k < s.Co; k += VL) {
                         int64_t m = s.Co - k < 0 ? 0 : s.Co - k < VL ? s.Co - k : VL; vf y[16], u[24], v[6];
-                        for (int i = 0; i < 4; i++) for (int j = 0; j < 4; j++)
-                            y[i * 4 + j] = i0 + i < s.OH && j0 + j < s.OW ? vf_loadn(g + ((n * s.OH + i0 + i) * s.OW + j0 + j) * s.Co + k, m) : vf_set1(0.f);
+                        const float *from_g = g + ((n * s.OH + i0) * s.OW + j0) * s.Co + k;
+                        if (i0 + 4 <= s.OH && j0 + 4 <= s.OW && m == VL) {
+                            EACH for (int i = 0; i < 4; i++) EACH for (int j = 0; j < 4; j++) y[i * 4 + j] = vf_load(from_g + (i * s.OW + j) * s.Co);
+                        } else for (int i = 0; i < 4; i++) for (int j = 0; j < 4; j++)
+                            y[i * 4 + j] = i0 + i < s.OH && j0 + j < s.OW ? vf_loadn(from_g + (i * s.OW + j) * s.Co, m) : vf_set1(0.f);
                         EACH for (int j = 0; j < 4; j++) { wino_spread(y + j, 4, v); EACH for (int i = 0; i < 6; i++) u[i * 4 + j] = v[i]; }
                         EACH for (int i = 0; i < 6; i++) {
                             wino_spread(u + i * 4, 1, v);
-                            EACH for (int j = 0; j < 6; j++) vf_store(M + ((i * 6 + j) * s.tiles + t) * NR + k - p * NR, v[j]);
+                            EACH for (int j = 0; j < 6; j++) vf_store(M + (i * 6 + j) * s.mp + t * NR + k - p * NR, v[j]);
                         }
                     }
                 }
                 for (int64_t q = 0; q < 36; q++)
                     for (int64_t a = 0, mr; a < s.C; a += mr) {
                         mr = s.C - a < MR ? s.C - a : MR;
-#define TILE(r) wino_outer(r, 2, count, V + q * s.tiles * s.row + a, s.row, M + q * s.tiles * NR, mine + ((q * panels + p) * s.C + a) * NR)
-#define HALF(r) wino_outer(r, 1, count, V + q * s.tiles * s.row + a, s.row, M + q * s.tiles * NR, mine + ((q * panels + p) * s.C + a) * NR)
+#define TILE(r) wino_outer(r, 2, count, V + q * s.vp + a, s.row, M + q * s.mp, mine + ((q * panels + p) * s.C + a) * NR)
+#define HALF(r) wino_outer(r, 1, count, V + q * s.vp + a, s.row, M + q * s.mp, mine + ((q * panels + p) * s.C + a) * NR)
                         if (s.Co - p * NR <= VL) { BY_ROWS(mr, HALF) } else { BY_ROWS(mr, TILE) }
 #undef TILE
 #undef HALF

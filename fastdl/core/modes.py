@@ -4,7 +4,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from . import native, state
-from .tensor import Tensor, TracedValueError  # noqa: F401  (TracedValueError is part of this module's vocabulary)
+from .tensor import Tensor, TracedValueError, Variable  # noqa: F401  (TracedValueError is part of this module's vocabulary)
 
 
 def share(kernel, outs, ins, ints):
@@ -21,6 +21,9 @@ class Eager:
     exact = False
 
     def run(self, prim, ins, attrs):
+        for k in prim.updates or ():
+            if isinstance(ins[k], Variable):
+                ins[k].version += 1
         specs = prim.infer(ins, attrs)
         if prim.native(ins, specs, attrs):
             if prim.updates is not None:

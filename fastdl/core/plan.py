@@ -8,9 +8,9 @@ import numpy as np
 
 from . import native
 from .modes import share
-from .primitive import Scratch
+from .primitive import Prepared, Scratch
 from .rewrite import rewrite
-from .tensor import Tensor, aligned
+from .tensor import Tensor, Variable, aligned
 
 
 class Arena:
@@ -103,11 +103,14 @@ class Plan:
         """First fit: a root goes to the lowest place that is free for the whole of its life."""
         self.offset, live, self.peak = {}, [], 0
         lives = [(first[r], final[r], r, (self.size[r] + 63) // 64 * 64) for r in first if r not in self.external]
-        self.scratch = {}
+        self.scratch, self.kept = {}, []
+        written = [node[1][m] for node in self.nodes for m in node[0].updates or ()]
+        self.written = [t for t in written if isinstance(t, Variable)]
+        changing = {id(t) for t in written}
         for k, node in enumerate(self.nodes):
             if self.native[k] and node[0].alias is None:
                 outs = [node[1][m] for m in node[0].updates] if node[0].updates is not None else list(node[2])
-                rows = list(node[0].calls(*outs, *node[1], **node[3]))
+                rows = [row for row in node[0].calls(*outs, *node[1], **node[3]) if not self._keep(row, changing)]
                 self.scratch[k] = rows
                 for row in rows:
                     for x in row[1]:
@@ -125,6 +128,18 @@ class Plan:
             self.peak = max(self.peak, at + n)
             live.append((r, end, n))
         self.lifetimes = [(v[0], v[1], self.offset[v[2]], v[3]) for v in lives]     # first, last node, offset, bytes
+
+    def _keep(self, row, changing):
+        """A packed or transformed weight that this plan does not change: made once, and again when it was assigned."""
+        kernel, outs, ins, ints = row[:4]
+        if not isinstance(outs[0], Prepared) or not isinstance(ins[0], Variable) or id(ins[0]) in changing:
+            return False
+        entry = ins[0].prepared.setdefault((kernel, *ints), [None, aligned(4 * outs[0].size).view("float32")])
+        outs[0]._a, self.tensors[id(outs[0])] = entry[1], outs[0]
+        nt = min(native.get_threads(), share(kernel, outs, ins, ints))
+        call = (native.KERNELS[kernel], (native.address(entry[1]), native.address(ins[0]._a)), tuple(map(int, ints)), (), nt, 0, [])
+        self.kept.append((ins[0], entry, native.Program([call], nt, 0)))
+        return True
 
     def _address(self, t):
         """(address, None) of fixed and arena memory, (0, external number) of what is bound at each run."""
@@ -195,6 +210,17 @@ class Plan:
         self.arrays = arrays
         for p in self.programs:
             p.bind(arrays)
+        self._wrote()
+        for variable, entry, program in self.kept:
+            stamp = variable.version, native.isa()
+            if entry[0] != stamp:
+                program.bind([])
+                program.run()
+                entry[0] = stamp
+
+    def _wrote(self):
+        for t in self.written:
+            t.version += 1
 
     def run(self):
         """Everything, in order. Where every node has a kernel, this is one call into C that creates no object."""
@@ -204,6 +230,7 @@ class Plan:
     def results(self):
         """The output arrays; copies of what lies in the arena, a variable or an input."""
         arrays, self.arrays = self.arrays, None
+        self._wrote()
         if self.all_fresh:
             return arrays[-len(self.outputs):]
         made = {k: arrays[n] for n, k in self.fresh}

@@ -37,6 +37,10 @@ class Scratch:
         self.shape, self.ndim, self._a = (self.size,), 1, None
 
 
+class Prepared(Scratch):
+    """Scratch that a call makes of one tensor alone: of a variable that a plan does not write, it is kept from run to run."""
+
+
 class Primitive:
     """One thing the machine can do: shape rule, NumPy meaning, kernel calls, vector-Jacobian product."""
 

@@ -112,6 +112,11 @@ class Variable(Tensor):
         self.trainable, self.aggregation, self.autocast = trainable, aggregation, autocast
         self.regularizer = self.constraint = None
         self.overwrite_with_gradient = False
+        self.version, self.prepared = 0, {}             # writes so far; what plans keep of this value: {call: [stamp, array]}
+
+    def numpy(self):
+        self.version += 1                               # whoever takes the memory may write to it
+        return self._a
 
     @property
     def value(self):

@@ -11,6 +11,7 @@ from ..core.tensor import Tensor, convert_to_tensor
 from ..primitives import elementwise as e
 from ..primitives import host, loss
 from ..primitives import linalg as la
+from ..primitives import layer_norm as rownorm
 from ..primitives import movement as m
 from ..primitives import reduce as r
 from . import numpy as knp
@@ -32,7 +33,7 @@ def relu(x):
 @op
 def relu6(x):
     """y = min(max(x, 0), 6)"""
-    return e.minimum(e.relu(floating(x)), 6.0)
+    return e.relu6(floating(x))
 
 
 @op
@@ -385,6 +386,12 @@ def _norm_axes(axis, x):
     return axes_of(axis, x.ndim) or tuple(range(x.ndim))
 
 
+def _row(v, x, absent):
+    """v as one value for each feature of x, `absent` where there is none; None if it has another shape."""
+    v = convert_to_tensor(np.full(x.shape[-1:], absent) if v is None else v, x.dtype)
+    return v if v.shape == x.shape[-1:] else None
+
+
 @op
 def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, **kwargs):
     """y = (x - mean) / sqrt(variance + epsilon) gamma + beta, mean and variance of x over axis"""
@@ -393,10 +400,14 @@ def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, **kwarg
         raise TypeError(f"ops.layer_normalization: unknown arguments {sorted(kwargs)}; it takes x, gamma, beta, axis, epsilon")
     x = floating(x)
     axes = _norm_axes(axis, x)
+    epsilon = float(config.epsilon() if epsilon is None else epsilon)
+    rows = None if rms or axes != (x.ndim - 1,) else [_row(v, x, n) for v, n in ((gamma, 1), (beta, 0))]
+    if rows and None not in rows:
+        return rownorm.layer_norm(x, *rows, epsilon=epsilon)
     gamma, beta = (_along(v, axes, x, f"ops.layer_normalization: {n}") for v, n in ((gamma, "gamma"), (beta, "beta")))
     mean = r.mean(x, axis=axes, keepdims=True)
     centred = e.sub(x, mean)
-    k = e.rsqrt(e.add(r.mean(e.square(centred), axis=axes, keepdims=True), float(config.epsilon() if epsilon is None else epsilon)))
+    k = e.rsqrt(e.add(r.mean(e.square(centred), axis=axes, keepdims=True), epsilon))
     y = e.mul(x if rms else centred, k)
     y = y if gamma is None else e.mul(y, gamma)
     return y if beta is None or rms else e.add(y, beta)
@@ -408,7 +419,11 @@ def rms_normalization(x, scale=None, axis=-1, epsilon=None):
     x = floating(x)
     x = x if x.ndim else m.reshape(x, shape=(1,))
     axes = _norm_axes(axis, x)
-    k = e.rsqrt(e.add(r.mean(e.square(x), axis=axes, keepdims=True), float(config.epsilon() if epsilon is None else epsilon)))
+    epsilon = float(config.epsilon() if epsilon is None else epsilon)
+    row = _row(scale, x, 1) if axes == (x.ndim - 1,) else None
+    if row is not None:
+        return rownorm.rms_norm(x, row, epsilon=epsilon)
+    k = e.rsqrt(e.add(r.mean(e.square(x), axis=axes, keepdims=True), epsilon))
     y = e.mul(x, k)
     return y if scale is None else e.mul(y, _along(scale, axes, x, "ops.rms_normalization: scale"))
 

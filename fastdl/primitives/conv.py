@@ -7,9 +7,9 @@ import numpy as np
 
 from .. import config
 from ..core import native
-from ..core.primitive import Scratch, primitive
+from ..core.primitive import Prepared, Scratch, primitive
 from .elementwise import relu_grad, sigmoid_grad, tanh_grad
-from .linalg import ACTS
+from .linalg import ACTS, gemm
 from .movement import copied, filled, steps_of
 from .reduce import sum
 
@@ -49,7 +49,8 @@ def geometry(C, Co, ins, outs, kernel, strides, pads, dilation, groups, flags, N
     """The ints and doubles of a kernel call, and the floats of one thread's strip."""
     three = lambda t, fill: [fill] * (3 - len(t)) + [int(v) for v in t]
     outs, kernel, strides, dilation = three(outs, 1), three(kernel, 1), three(strides, 1), three(dilation, 1)
-    rows = max(1, min(outs[1], -(-96 // outs[2])))
+    pixels = max(96, 32768 // C) if groups == C == Co else 96         # a depthwise strip of 128 KB, and else enough for whole tiles
+    rows = max(1, min(outs[1], -(-pixels // outs[2])))
     strip = kernel[0] * ((rows - 1) * strides[1] + (kernel[1] - 1) * dilation[1] + 1) * ((outs[2] - 1) * strides[2] + (kernel[2] - 1) * dilation[2] + 1) * C
     ints = [N, C, Co, *three(ins, 1), *outs, *kernel, *strides, *three([p[0] for p in pads], 0), *dilation, groups, flags, rows]
     return ints, three(up, 1), strip
@@ -60,7 +61,12 @@ def winograd(C, Co, kernel, out, strides, dilation, groups):
     if tuple(kernel) != (3, 3) or tuple(strides) != (1, 1) or tuple(dilation) != (1, 1) or groups != 1 or C < 16 or Co < 16:
         return False
     used = out[0] * out[1] / (16 * -(-out[0] // 4) * -(-out[1] // 4))
-    return config.winograd() and used >= 0.5
+    return config.winograd() and used >= 0.35
+
+
+def plain(kernel, strides, pads, groups):
+    """A 1x1 convolution: one product of all pixels by the weights."""
+    return groups == 1 and all(k == s == 1 and p == (0, 0) for k, s, p in zip(kernel, strides, pads))
 
 
 def tiles_of(C, N, out):
@@ -69,17 +75,22 @@ def tiles_of(C, N, out):
     return max(12, min(48, (1 << 19) // (36 * 4 * (C + 16)) // 12 * 12, most))
 
 
+def workspace(C, tiles):
+    """The transformed tiles of all threads, in floats: no less than winograd.c uses at any width."""
+    return Scratch(native.get_threads() * 36 * (tiles * (C + 32 + WIDEST) + 64))
+
+
 def wino(y, x, w, bias, pads, flags, C, Co, back):
     N, out, ins = x.shape[0], y.shape[1:-1], x.shape[1:-1]
     tiles = tiles_of(C, N, out)
-    U = Scratch(36 * C * (Co + WIDEST - 1))
+    U = Prepared(36 * C * (Co + WIDEST - 1))
     yield "winograd_weights", [U], [w], [C, Co, back]
-    own = Scratch(native.get_threads() * 36 * tiles * (C + 16 + WIDEST))
+    own = workspace(C, tiles)
     yield "winograd", [y, own], [U, x, *bias], [N, C, Co, *ins, *out, pads[0][0], pads[1][0], flags, tiles]
 
 
 def packed(w, taps, Cg, Cog, groups, back):
-    to = Scratch(groups * taps * Cg * (Cog + WIDEST - 1))
+    to = Prepared(groups * taps * Cg * (Cog + WIDEST - 1))
     return to, ("conv_pack", [to], [w], [taps, Cg, Cog, groups, back])
 
 
@@ -133,7 +144,7 @@ CASES = [case((2, 7, 6, 3), (3, 3), 5), case((1, 9, 14, 17), (3, 2), 33, pads=((
          case((2, 6, 7, 20), (3, 3), 20, groups=20, pads=1), case((1, 7, 7, 3), (2, 2), 6, groups=3, strides=(2, 1)), case((2, 26, 13, 8), (5, 5), 70, strides=(1, 2), pads=2),
          case((1, 5, 5, 4), (1, 1), 40), case((2, 9, 11, 16), (3, 3), 17, pads=1), case((3, 6, 8, 33), (3, 3), 40, pads=((0, 1), (2, 0))),
          case((5, 8, 8, 20), (3, 3), 64), case((2, 6, 6, 33), (3, 3), 33, groups=33, strides=2, pads=((1, 1), (0, 1))), case((1, 12, 5), (3,), 7, dilation=2, strides=1),
-         case((2, 7, 8, 5), (1, 1), 6, strides=2), case((2, 9, 7, 3), (2, 3), 4, strides=3, pads=((1, 0), (1, 1))), case((1, 9, 9, 4), (3, 3), 6, strides=2, dilation=2)]
+         case((2, 7, 8, 5), (1, 1), 6, strides=2), case((2, 5, 6, 70), (1, 1), 64), case((3, 11, 33), (1,), 130), case((2, 9, 7, 3), (2, 3), 4, strides=3, pads=((1, 0), (1, 1))), case((1, 9, 9, 4), (3, 3), 6, strides=2, dilation=2)]
 
 
 @primitive
@@ -163,6 +174,9 @@ class conv:
 
     def calls(y, x, w, b=None, *, strides, pads, dilation, groups, act=None):
         kernel, C, Co = w.shape[:-2], x.shape[-1], w.shape[-1]
+        if plain(kernel, strides, pads, groups) and Co >= 32:
+            yield from gemm(y, x, w, y.size // Co, Co, C, bias=b, act=act)
+            return
         flags = (b is not None) + 2 * ACTS[act]
         ints, up, strip = geometry(C, Co, x.shape[1:-1], y.shape[1:-1], kernel, strides, pads, dilation, groups, flags, x.shape[0])
         own, more = Scratch(native.get_threads() * strip), [] if b is None else [b]
@@ -218,6 +232,9 @@ class conv_input_grad:
         kernel, C, Co, one = w.shape[:-2], g.shape[-1], shape[-1], (1,) * len(strides)
         back = [(d * (k - 1) - p[0], 0) for d, k, p in zip(dilation, kernel, pads)]
         depthwise = groups == C == Co
+        if plain(kernel, strides, pads, groups) and Co >= 32:
+            yield from gemm(dx, g, w, g.size // C, Co, C, tb=1)
+            return
         if any(s > 1 for s in strides) and all(d == 1 for d in dilation):
             yield from phases(dx, g, w, strides, pads, groups)
             return
@@ -260,11 +277,15 @@ class conv_weight_grad:
     def calls(dw, x, g, *, kernel, strides, pads, dilation, groups):
         N, C, Co, size = x.shape[0], x.shape[-1], g.shape[-1], dw.size
         depthwise = groups == C == Co
+        if plain(kernel, strides, pads, groups) and size >= 4096:
+            yield from gemm(dw, x, g, C, Co, x.size // C, ta=1)
+            return
         if winograd(C, Co, kernel, g.shape[1:-1], strides, dilation, groups):
             tiles, panels = tiles_of(C, N, g.shape[1:-1]), -(-Co // 16)
             one = 36 * C * (Co + WIDEST - 1)
-            parts = max(1, min(N, -(-16 // panels), (1 << 21) // one))
-            dU, own = Scratch(parts * one), Scratch(native.get_threads() * 36 * tiles * (C + 16 + WIDEST))
+            all_tiles = N * -(-g.shape[1] // 4) * -(-g.shape[2] // 4)
+            parts = max(1, min(N, -(-16 // panels), (1 << 21) // one, all_tiles // 64))
+            dU, own = Scratch(parts * one), workspace(C, tiles)
             yield "winograd_weight_grad", [dU, own], [x, g], [N, C, Co, *x.shape[1:-1], *g.shape[1:-1], pads[0][0], pads[1][0], parts, tiles]
             yield "winograd_weights_grad", [dw], [dU], [C, Co, parts]
             return

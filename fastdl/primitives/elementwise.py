@@ -74,6 +74,8 @@ asinh = unary("asinh", np.arcsinh, one(lambda g, y, x: mul(g, rsqrt(add(square(x
 acosh = unary("acosh", np.arccosh, one(lambda g, y, x: mul(g, rsqrt(sub(square(x), 1.0)))), domain=lambda rng, s: rng.uniform(1.2, 3, s))
 atanh = unary("atanh", np.arctanh, one(lambda g, y, x: div(g, sub(1.0, square(x)))), domain=unit)
 lgamma = unary("lgamma", lambda x: keep(x, _lgamma(x)), None, domain=positive)
+relu6 = unary("relu6", lambda x, lo=0.0, hi=6.0: np.clip(x, lo, hi).astype(x.dtype), lambda g, y, x, need: (relu6_grad(g, y),), "clip", nonzero,
+              "y = min(max(x, 0), 6)", doubles=("lo", "hi"))
 leaky_relu = unary("leaky_relu", lambda x, slope=0.2: np.where(x < 0, x * x.dtype.type(slope), x),
                    lambda g, y, x, need, slope=0.2: (where(less(x, 0.0), mul(g, slope), g),), "leaky_relu", nonzero, doubles=("slope",))
 elu = unary("elu", lambda x, alpha=1.0: keep(x, np.where(x < 0, alpha * np.expm1(np.minimum(x, 0)), x)),
@@ -212,7 +214,7 @@ def _log_or_zero(x):
 
 power = binary("power", lambda x, y: np.power(x, y), pair(lambda g, z, x, y: mul(g, mul(y, power(x, sub(y, 1.0)))),
                                             lambda g, z, x, y: mul(g, mul(z, _log_or_zero(x)))), "power", domain=positive)
-for _p in (relu, tanh, sigmoid):
+for _p in (relu, relu6, tanh, sigmoid):
     _p.extra["epilogue"] = _p.name               # a matrix product can end with it: see dense
 add.extra["epilogue"] = "bias"
 scale_add = binary("scale_add", lambda x, y, a: x.dtype.type(a) * x + y,
@@ -220,6 +222,8 @@ scale_add = binary("scale_add", lambda x, y, a: x.dtype.type(a) * x + y,
                    cases=(dict(a=0.3),))
 relu_grad = binary("relu_grad", lambda g, y: np.where(y > 0, g, g.dtype.type(0)),
                    lambda h, z, g, y, need: (relu_grad(h, y), None), "relu_grad", doc="dx = g where y > 0, else 0")
+relu6_grad = binary("relu6_grad", lambda g, y: np.where((y > 0) & (y < 6), g, g.dtype.type(0)),
+                    lambda h, z, g, y, need: (relu6_grad(h, y), None), "relu6_grad", doc="dx = g where 0 < y < 6, else 0")
 tanh_grad = binary("tanh_grad", lambda g, y: g * (1 - y * y),
                    lambda h, z, g, y, need: (tanh_grad(h, y), mul(mul(h, g), mul(y, -2.0))), "tanh_grad", doc="dx = g (1 - y^2)")
 sigmoid_grad = binary("sigmoid_grad", lambda g, y: g * y * (1 - y),
@@ -228,7 +232,8 @@ sigmoid_grad = binary("sigmoid_grad", lambda g, y: g * y * (1 - y),
 gelu_grad = binary("gelu_grad", lambda g, x: keep(x, g * (0.5 * (1 + erf64(x / math.sqrt(2))) + x * np.exp(-x * x / 2) / math.sqrt(2 * math.pi))),
                    lambda h, z, g, x, need: (gelu_grad(h, x), mul(mul(h, g), mul(sub(2.0, square(x)), mul(exp(mul(square(x), -0.5)), 1 / math.sqrt(2 * math.pi))))),
                    "gelu_grad")
-for _p in (relu_grad, tanh_grad, sigmoid_grad, gelu_grad):
+relu_grad.extra["epilogue"] = "relu_grad"      # the gradient of a pool can end with it
+for _p in (relu_grad, relu6_grad, tanh_grad, sigmoid_grad, gelu_grad):
     _p.samples = [([(7, 17), (7, 17)], {}), ([(33,), (33,)], {})]
 atan2 = binary("atan2", np.arctan2, pair(lambda g, z, x, y: div(mul(g, y), add(square(x), square(y))),
                                          lambda g, z, x, y: neg(div(mul(g, x), add(square(x), square(y))))), domain=nonzero)

@@ -5,7 +5,7 @@ import numpy as np
 
 from ..core.primitive import Scratch, positive, primitive, reals
 from ..core.tape import GradientTape
-from .elementwise import add, mul, relu_grad, rsqrt, sub
+from .elementwise import add, mul, relu6_grad, relu_grad, rsqrt, sub
 from .reduce import sum
 from .update import update
 
@@ -31,20 +31,23 @@ def supports(ins, attrs):
     return all(t.dtype == "float32" for t in ins)
 
 
+GRADS = {"relu": relu_grad, "relu6": relu6_grad}
+
+
 def fold(node, how, others, outs):
     prim, ins, made, attrs = node
-    if how == "relu" and attrs.get("act") is None:
-        return prim, ins, (*outs, *made[1:]), dict(attrs, act="relu")
+    if how in GRADS and attrs.get("act") is None:
+        return prim, ins, (*outs, *made[1:]), dict(attrs, act=how)
 
 
 def apply(y, x, mean, var, gamma, beta, epsilon, act):
     k, C = Scratch(x.shape[-1]), x.shape[-1]
     yield "norm_scale", [k], [var, gamma], [C], [epsilon]
-    yield "norm_apply", [y], [x, mean, k, beta], [rows_of(x), C, int(act == "relu")]
+    yield "norm_apply", [y], [x, mean, k, beta], [rows_of(x), C, [None, *GRADS].index(act)]
 
 
 def ended(y, act):
-    return np.maximum(y, 0) if act == "relu" else y
+    return np.clip(y, 0, dict(relu=np.inf, relu6=6)[act]) if act else y
 
 
 SHAPES = [(7, 5), (3, 4, 17), (600, 3), (2, 9, 10, 33), (301, 64), (2, 130), (64, 7, 7, 70)]
@@ -55,7 +58,7 @@ class norm_apply:
     """y = act((x - mean) / sqrt(var + epsilon) gamma + beta)"""
     dims = "x: * c, mean: c, var: c, gamma: c, beta: c -> y: * c"
     domain = dict(x=reals, mean=reals, var=positive, gamma=reals, beta=reals)
-    samples = [([s] + [s[-1:]] * 4, dict(epsilon=0.01)) for s in SHAPES] + [([(40, 19)] + [(19,)] * 4, dict(act="relu"))]
+    samples = [([s] + [s[-1:]] * 4, dict(epsilon=0.01)) for s in SHAPES] + [([(40, c)] + [(c,)] * 4, dict(act=act)) for c, act in ((19, "relu"), (70, "relu6"))]
     reuse = (0,)
 
     def ref(x, mean, var, gamma, beta, *, epsilon=1e-3, act=None):
@@ -65,7 +68,7 @@ class norm_apply:
         yield from apply(y, x, mean, var, gamma, beta, epsilon, act)
 
     def vjp(g, y, x, mean, var, gamma, beta, need, *, epsilon=1e-3, act=None):
-        g = relu_grad(g, y) if act else g
+        g = GRADS[act](g, y) if act else g
         inv = rsqrt(add(var, epsilon))
         k = mul(gamma, inv)
         total = sum(g, axis=lead(g)) if need[1] or need[4] else None
@@ -87,7 +90,7 @@ def _spread_of(t):
 class batch_norm:
     """mean, var of x over all but the last axis; y = act((x - mean) / sqrt(var + epsilon) gamma + beta)"""
     dims = "x: * c, gamma: c, beta: c -> y: * c, mean: c, var: c"
-    samples = [([s, s[-1:], s[-1:]], dict(epsilon=0.01)) for s in SHAPES] + [([(40, 19), (19,), (19,)], dict(act="relu"))] + \
+    samples = [([s, s[-1:], s[-1:]], dict(epsilon=0.01)) for s in SHAPES] + [([(40, c), (c,), (c,)], dict(act=act)) for c, act in ((19, "relu"), (70, "relu6"))] + \
         [([lambda rng: 30 + rng.standard_normal((9000, 3)), (3,), (3,)], {})]
     reuse = (0,)
 
@@ -105,7 +108,7 @@ class batch_norm:
 
     def vjp(g, y, x, gamma, beta, need, *, epsilon=1e-3, act=None):
         (g, to_mean, to_var), (y, mean, var) = g, y
-        dx, dgamma, dbeta = batch_norm_grad(relu_grad(g, y) if act else g, x, gamma, mean, var, epsilon=epsilon)
+        dx, dgamma, dbeta = batch_norm_grad(GRADS[act](g, y) if act else g, x, gamma, mean, var, epsilon=epsilon)
         n = rows_of(x)
         if _spread_of(to_mean):
             dx = add(dx, mul(to_mean, 1 / n))

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from ..core.primitive import primitive
+from .elementwise import relu_grad
 
 
 def out_size(n, size, step, pads):
@@ -86,24 +87,30 @@ def _first(x, y, size, strides, pads):
 
 @primitive
 class max_pool_grad:
-    """dx = g at the first pixel of each window that holds its maximum"""
+    """dx = g at the first pixel of each window that holds its maximum; act="relu": of what relu made x from"""
     samples = [([lambda rng, s=s[0][0], a=s[1]: rng.standard_normal(pooled(np.empty(s), **a)), lambda rng, s=s[0][0]: _draw(rng, s),
-                 lambda rng, s=s[0][0], a=s[1]: _reduce(_draw(np.random.default_rng(5), s), np.max, **a)], s[1]) for s in CASES]
+                 lambda rng, s=s[0][0], a=s[1]: _reduce(_draw(np.random.default_rng(5), s), np.max, **a)], dict(s[1], **act))
+               for s, act in [*[(c, {}) for c in CASES], (CASES[0], dict(act="relu")), (CASES[1], dict(act="relu"))]]
 
-    def shape(g, x, y, *, size, strides, pads):
+    def shape(g, x, y, *, size, strides, pads, act=None):
         return x.shape, x.dtype
 
-    def ref(g, x, y, *, size, strides, pads):
+    def ref(g, x, y, *, size, strides, pads, act=None):
         dx = np.zeros(x.shape, x.dtype)
         for o, w, first in _first(x, y, size, strides, pads):
             dx[w] += first * np.expand_dims(g[o], tuple(range(1, x.ndim - 1)))
-        return dx
+        return np.where(x > 0, dx, 0).astype(dx.dtype) if act else dx
 
-    def calls(dx, g, x, y, *, size, strides, pads):
-        yield "max_pool_grad", [dx], [g, x, y], ints(x, y, size, strides, pads)
+    def calls(dx, g, x, y, *, size, strides, pads, act=None):
+        yield "max_pool_grad", [dx], [g, x, y], [*ints(x, y, size, strides, pads), int(act == "relu")]
 
-    def vjp(h, dx, g, x, y, need, **how):
-        return max_pool_pick(h, x, y, **how), None, None
+    def vjp(h, dx, g, x, y, need, *, act=None, **how):
+        return max_pool_pick(relu_grad(h, x) if act else h, x, y, **how), None, None
+
+    def fold(node, how, others, outs):
+        prim, ins, _, attrs = node
+        if how == "relu_grad" and others[0] is ins[1]:
+            return prim, ins, outs, dict(attrs, act="relu")
 
 
 max_pool_grad.supports = supports
