@@ -13,7 +13,7 @@ config.start()
 _MODULES = ("activations callbacks config constraints datasets errors initializers layers losses metrics models ops "
             "optimizers preprocessing random regularizers saving training utils").split()
 _NAMES = {
-    "GradientTape": "core.tape", "Tensor": "core.tensor", "function": "core.function", "Variable": "core.tensor",
+    "GradientTape": "core.tape", "Tensor": "core.tensor", "function": "core.function", "elementwise": "core.jit", "Variable": "core.tensor",
     "Sequential": "models", "Model": "models", "Input": "layers", "Layer": "layers", "KerasTensor": "ops.symbolic",
     "Loss": "losses", "Metric": "metrics", "Optimizer": "optimizers", "Initializer": "initializers",
     "Regularizer": "regularizers", "SeedGenerator": "random",

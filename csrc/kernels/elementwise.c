@@ -272,3 +272,22 @@ FD_KERNEL(name) {                                                               
 }
 CHOOSE(where, i)
 CHOOSE(where_bool, b)
+
+/* A loop that was compiled while the program ran (core/jit.py): f(y, x0, ..., lo, hi), its address among the integers. */
+typedef void (*user1)(void *, const void *, int64_t, int64_t);
+typedef void (*user2)(void *, const void *, const void *, int64_t, int64_t);
+typedef void (*user3)(void *, const void *, const void *, const void *, int64_t, int64_t);
+typedef void (*user4)(void *, const void *, const void *, const void *, const void *, int64_t, int64_t);
+typedef void (*user5)(void *, const void *, const void *, const void *, const void *, const void *, int64_t, int64_t);
+FD_KERNEL(user) {                          /* y[n] | x0[n], ... | n, inputs, address */
+    int64_t lo, hi;
+    void *f = (void *)(intptr_t)c->i[2], *const *p = c->p;
+    fd_share(c->i[0], EW_BLOCK, tid, nt, &lo, &hi);
+    switch (c->i[1]) {
+    case 1: ((user1)f)(p[0], p[1], lo, hi); break;
+    case 2: ((user2)f)(p[0], p[1], p[2], lo, hi); break;
+    case 3: ((user3)f)(p[0], p[1], p[2], p[3], lo, hi); break;
+    case 4: ((user4)f)(p[0], p[1], p[2], p[3], p[4], lo, hi); break;
+    case 5: ((user5)f)(p[0], p[1], p[2], p[3], p[4], p[5], lo, hi); break;
+    }
+}

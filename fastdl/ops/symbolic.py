@@ -182,6 +182,21 @@ class OpCall(Operation):
         return cls(config["op_name"], config.get("name"))
 
 
+class UserCall(Operation):
+    """The graph's memory of a user's function applied to KerasTensors; a file cannot hold it."""
+
+    def __init__(self, fn):
+        self.fn, self.name, self.built = fn, auto_name(fn.__name__), True
+        self._inbound_nodes, self._outbound_nodes = [], []
+
+    def __call__(self, *args):
+        return self.fn(*args)
+
+    def get_config(self):
+        raise TypeError(f"a model file cannot hold the function {self.fn.__name__!r} applied to a tensor of the graph. Use it in a "
+                        f"layer, layers.Activation({self.fn.__name__}), or in a Layer of your own, and load with custom_objects.")
+
+
 def inferring():
     """True while only shapes are asked for: a loop over time may then take one step for all."""
     return getattr(_local, "inferring", 0) > 0
