@@ -257,23 +257,30 @@ def map_coordinates(inputs, coordinates, order, fill_mode="constant", fill_value
     return _back(y, x.dtype)
 
 
-@op
-def elastic_transform(images, alpha=20.0, sigma=5.0, interpolation="bilinear", fill_mode="reflect", fill_value=0.0, seed=None, data_format=None):
-    """y[row, col] = x at (row + alpha d1, col + alpha d2), d1 and d2 independent noise of sigma N(0, 1), blurred by sigma"""
+def elastic(x, alpha, sigma, size, interpolation, fill_mode, fill_value, seed, data_format):
+    """elastic_transform with the blur's width in pixels given, so that alpha and sigma may be traced tensors."""
     from ..random import normal
-    x = _images(images)
-    _one_of("interpolation", interpolation, tuple(ORDERS))
-    _one_of("fill_mode", fill_mode, p.EDGES)
     y, back = _batched(_computed(x), data_format)
     b, h, w, c = y.shape
-    size, shifts = int(6 * sigma) | 1, []
+    alpha, sigma, shifts = to_tensor(alpha, y.dtype), to_tensor(sigma, y.dtype), []
     for axis in (1, 2):
-        noise = gaussian_blur(normal((b, h, w, 1), stddev=float(sigma), seed=seed), (size, size), (sigma, sigma), "channels_last")
+        noise = to_tensor(normal((b, h, w, 1), seed=seed), y.dtype)
+        bell = _bell(size, sigma, y.dtype)
+        noise = _filtered(noise, [m.reshape(bell, shape=(size, 1)), m.reshape(bell, shape=(1, size))])
         line = constant(np.arange(h)[:, None] if axis == 1 else np.arange(w), y.dtype)
-        shifts.append(e.add(e.mul(to_tensor(m.reshape(noise, shape=(b, h, w)), y.dtype), float(alpha)), line))
+        shifts.append(e.add(e.mul(m.reshape(noise, shape=(b, h, w)), e.mul(alpha, sigma)), line))
     base = Tensor(np.broadcast_to(np.arange(b, dtype="int32")[:, None, None], (b, h, w)).copy())
     moved = _sampled(m.reshape(y, shape=(b * h * w, c)), (h, w), shifts, ORDERS[interpolation], fill_mode, fill_value, base)
     return _back(back(moved), x.dtype)
+
+
+@op
+def elastic_transform(images, alpha=20.0, sigma=5.0, interpolation="bilinear", fill_mode="reflect", fill_value=0.0, seed=None, data_format=None):
+    """y[row, col] = x at (row + alpha d1, col + alpha d2), d1 and d2 independent noise of sigma N(0, 1), blurred by sigma"""
+    x = _images(images)
+    _one_of("interpolation", interpolation, tuple(ORDERS))
+    _one_of("fill_mode", fill_mode, p.EDGES)
+    return elastic(x, alpha, sigma, int(6 * sigma) | 1, interpolation, fill_mode, fill_value, seed, data_format)
 
 
 # ---------------------------------------------------------------- borders
@@ -473,4 +480,4 @@ def ssim(image1, image2, max_val=1.0, filter_size=11, filter_sigma=1.5, k1=0.01,
     return to_tensor(m.reshape(y, shape=()) if single else y, dtype)
 
 
-__all__ = public(globals())
+__all__ = [name for name in public(globals()) if name not in ("homography", "elastic")]
