@@ -91,10 +91,10 @@ def siphash(s, key):
     def rounds(a, b, c, d, count):
         for _ in range(count):
             a, c = (a + b) & M, (c + d) & M
-            b, d = _turn(b, 13) ^ a, _turn(d, 16) ^ c
+            b, d = _turn(b, 51) ^ a, _turn(d, 48) ^ c
             a = _turn(a, 32)
             a, c = (a + d) & M, (c + b) & M
-            b, d = _turn(b, 17) ^ c, _turn(d, 21) ^ a
+            b, d = _turn(b, 47) ^ c, _turn(d, 43) ^ a
             c = _turn(c, 32)
         return a, b, c, d
 
