@@ -33,6 +33,11 @@ class CategoryEncoding(Layer):
                              f"they must lie in 0 ... {self.num_tokens - 1}. Fix: a larger num_tokens.")
         return encoded(x, self.num_tokens, self.output_mode, self.compute_dtype, count_weights)
 
+    def get_config(self):
+        made = super().get_config()
+        made.pop("sparse")
+        return made
+
 
 class Hashing(HostLayer):
     """y = hash(x) mod num_bins, the same bins as Keras: FarmHash's Fingerprint64, or SipHash where a salt is given

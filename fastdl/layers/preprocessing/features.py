@@ -44,12 +44,16 @@ class _Feature(_Part):
             raise bad_argument("output_mode of a feature", repr(output_mode), '"int", "one_hot" or "float"', 'use "one_hot" for categories')
         if isinstance(preprocessor, dict):
             from fastdl.saving import serialization
-            preprocessor = serialization.deserialize_keras_object(preprocessor)
+            plain = preprocessor.get("class_name") == "TFDIdentity"             # Keras's name for it
+            preprocessor = Identity(name=preprocessor["config"].get("name")) if plain else serialization.deserialize_keras_object(preprocessor)
         self.dtype, self.preprocessor, self.output_mode = dtype, preprocessor, output_mode
 
     def get_config(self):
         from fastdl.saving import serialization
-        return {"dtype": self.dtype, "preprocessor": serialization.serialize_keras_object(self.preprocessor), "output_mode": self.output_mode}
+        written = serialization.serialize_keras_object(self.preprocessor)
+        if type(self.preprocessor) is Identity:
+            written = dict(written, module=_MODULE, class_name="TFDIdentity")
+        return {"dtype": self.dtype, "preprocessor": written, "output_mode": self.output_mode}
 
 
 class FeatureSpace(Layer):

@@ -293,7 +293,8 @@ class RandomShear(_Warp):
     def __init__(self, x_factor=0.0, y_factor=0.0, interpolation="bilinear", fill_mode="reflect", fill_value=0.0, data_format=None,
                  seed=None, **kwargs):
         super().__init__(seed=seed, data_format=data_format, **kwargs)
-        self.x_factor, self.y_factor = (self._pair(v, n) for v, n in ((x_factor, "x_factor"), (y_factor, "y_factor")))
+        self.x_factor, self.y_factor = x_factor, y_factor
+        self._x, self._y = self._pair(x_factor, "x_factor"), self._pair(y_factor, "y_factor")
         self._warps(interpolation, fill_mode, fill_value)
 
     @staticmethod
@@ -305,7 +306,7 @@ class RandomShear(_Warp):
 
     def _matrix(self, batch, h, w, seed):
         sign = ops.where(ops.greater(self._uniform((batch,), 0.0, 1.0, seed), 0.5), -1.0, 1.0)
-        sy, sx = self._uniform((batch,), *self.y_factor, seed), self._uniform((batch,), *self.x_factor, seed)
+        sy, sx = self._uniform((batch,), *self._y, seed), self._uniform((batch,), *self._x, seed)
         return _rows(1, sx * sign, 0, sy * sign, 1, 0, 0, 0)
 
 

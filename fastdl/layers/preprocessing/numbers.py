@@ -185,4 +185,6 @@ class Discretization(Layer):
         return encoded(index, len(self.bin_boundaries) + 1, self.output_mode, self.compute_dtype)
 
     def get_config(self):
-        return dict(super().get_config(), bin_boundaries=self.bin_boundaries)
+        made = dict(super().get_config(), bin_boundaries=self.bin_boundaries)
+        made.pop("trainable")                                   # Keras's constructor does not know it
+        return made

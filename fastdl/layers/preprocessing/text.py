@@ -48,11 +48,9 @@ class TextVectorization(HostLayer):
         self.standardize, self.split, self.encoding, self.ragged = standardize, split, encoding, False
         self.ngrams = tuple(ngrams) if isinstance(ngrams, list) else ngrams
         self.output_sequence_length = output_sequence_length
-        self._lookup = StringLookup(max_tokens=max_tokens, vocabulary=vocabulary, idf_weights=idf_weights, pad_to_max_tokens=pad_to_max_tokens,
+        self._lookup_layer = StringLookup(max_tokens=max_tokens, vocabulary=vocabulary, idf_weights=idf_weights, pad_to_max_tokens=pad_to_max_tokens,
                                     mask_token="", output_mode=output_mode, sparse=sparse, encoding=encoding, vocabulary_size=vocabulary_size)
-        self.output_mode, self.max_tokens, self.pad_to_max_tokens, self.sparse = self._lookup.output_mode, max_tokens, pad_to_max_tokens, False
-
-    _untracked = HostLayer._untracked | {"_lookup"}
+        self.output_mode, self.max_tokens, self.pad_to_max_tokens, self.sparse = self._lookup_layer.output_mode, max_tokens, pad_to_max_tokens, False
 
     # ------------------------------------------------------------ text to tokens
     def _rows(self, inputs):
@@ -93,28 +91,28 @@ class TextVectorization(HostLayer):
         self.finalize_state()
 
     def update_state(self, data):
-        self._lookup.update_state(self._rows(data))
+        self._lookup_layer.update_state(self._rows(data))
 
     def finalize_state(self):
-        self._lookup.finalize_state()
+        self._lookup_layer.finalize_state()
 
     def reset_state(self):
-        self._lookup.reset_state()
+        self._lookup_layer.reset_state()
 
     def get_vocabulary(self, include_special_tokens=True):
-        return self._lookup.get_vocabulary(include_special_tokens)
+        return self._lookup_layer.get_vocabulary(include_special_tokens)
 
     def vocabulary_size(self):
-        return self._lookup.vocabulary_size()
+        return self._lookup_layer.vocabulary_size()
 
     def set_vocabulary(self, vocabulary, idf_weights=None):
-        self._lookup.set_vocabulary(vocabulary, idf_weights)
+        self._lookup_layer.set_vocabulary(vocabulary, idf_weights)
 
     # ------------------------------------------------------------ use
     def _host(self, inputs):
         single = np.ndim(inputs) == 0
         rows = self._rows(np.asarray(inputs).reshape(1) if single else inputs)
-        look = self._lookup
+        look = self._lookup_layer
         if not look._tokens and not look._fixed:
             raise ValueError(f"TextVectorization '{self.name}' knows no vocabulary yet: call adapt(texts) or set_vocabulary(words) first.")
         found = [look.indices(np.array(row, object)) for row in rows]
@@ -132,7 +130,7 @@ class TextVectorization(HostLayer):
             from fastdl.ops.symbolic import FILLS
             unknown = FILLS[0] if not shape or shape[0] != FILLS[1] else FILLS[1]
             return (shape[0], self.output_sequence_length or unknown), "int64"
-        return (shape[0], self._lookup._result(tuple(shape[:1]) + (1,))[0][-1]), config.floatx()
+        return (shape[0], self._lookup_layer._result(tuple(shape[:1]) + (1,))[0][-1]), config.floatx()
 
     # ------------------------------------------------------------ files
     @classmethod
@@ -141,20 +139,20 @@ class TextVectorization(HostLayer):
         return super().from_config(config)
 
     def get_config(self):
-        look, made = self._lookup, super().get_config()
+        look, made = self._lookup_layer, super().get_config()
         return dict(made, vocabulary=look.input_vocabulary, idf_weights=look.get_config()["idf_weights"], vocabulary_size=look.vocabulary_size())
 
     def save_own_variables(self, store):
-        self._lookup.save_own_variables(store)
+        self._lookup_layer.save_own_variables(store)
 
     def load_own_variables(self, store):
-        self._lookup.load_own_variables(store)
+        self._lookup_layer.load_own_variables(store)
 
     def save_own_assets(self, store):
-        self._lookup.save_own_assets(store)
+        self._lookup_layer.save_own_assets(store)
 
     def load_own_assets(self, store):
-        self._lookup.load_own_assets(store)
+        self._lookup_layer.load_own_assets(store)
 
 
 def _plain(x):
