@@ -1,23 +1,46 @@
 /* Images: a banded matrix along one axis (every resize), and the projective warp (rotation, zoom, shear, perspective). */
+/* One row of m pixels of c channels, k taps each; c is a constant where this is inlined, so that the sums stay in registers. */
+static inline __attribute__((always_inline)) void resample_row(float *y, const float *x, const float *w, const int32_t *at,
+                                                               int64_t lo, int64_t hi, int64_t k, const int c) {
+    for (int64_t i = lo; i < hi; i++) {
+        const float *p = x + at[i] * c, *v = w + i * k;
+        float s[4];
+        for (int j = 0; j < c; j++) s[j] = p[j] * v[0];
+        for (int64_t t = 1; t < k; t++) for (int j = 0; j < c; j++) s[j] += p[t * c + j] * v[t];
+        for (int j = 0; j < c; j++) y[i * c + j] = s[j];
+    }
+}
 FD_KERNEL(resample) {                 /* y[outer, m, inner] | x[outer, n, inner], w[m, k], at[m] | outer, n, m, inner, k */
     int64_t n = c->i[1], m = c->i[2], inner = c->i[3], k = c->i[4], lo, hi;
     const int32_t *at = c->p[3];
+    for (int64_t i = 0; i < m; i++) if (at[i] < 0 || at[i] + k > n) { fd_fail(c, FD_BAD_INDEX, at[i]); return; }
     fd_share(c->i[0] * m, 16, tid, nt, &lo, &hi);
-    for (int64_t r = lo; r < hi; r++) {
-        int64_t o = r / m, i = r % m;
-        if (at[i] < 0 || at[i] + k > n) { fd_fail(c, FD_BAD_INDEX, at[i]); return; }
-        const float *w = (float *)c->p[2] + i * k, *x = (float *)c->p[1] + (o * n + at[i]) * inner;
-        float *y = (float *)c->p[0] + r * inner;
-        int64_t j = 0;
-        for (; j + VL <= inner; j += VL) {
-            vf s = vf_load(x + j) * w[0];
-            for (int64_t t = 1; t < k; t++) s += vf_load(x + t * inner + j) * w[t];
-            vf_store(y + j, s);
+    for (int64_t r = lo, o = lo / m; r < hi; o++) {
+        int64_t first = r - o * m, last = hi - o * m < m ? hi - o * m : m;
+        const float *w = c->p[2], *x = (float *)c->p[1] + o * n * inner;
+        float *y = (float *)c->p[0] + o * m * inner;
+        r = o * m + last;
+        if (inner <= 4) {
+            if (inner == 1) { if (k == 2) resample_row(y, x, w, at, first, last, 2, 1); else resample_row(y, x, w, at, first, last, k, 1); }
+            if (inner == 2) resample_row(y, x, w, at, first, last, k, 2);
+            if (inner == 3) { if (k == 2) resample_row(y, x, w, at, first, last, 2, 3); else resample_row(y, x, w, at, first, last, k, 3); }
+            if (inner == 4) resample_row(y, x, w, at, first, last, k, 4);
+            continue;
         }
-        for (; j < inner; j++) {
-            float s = x[j] * w[0];
-            for (int64_t t = 1; t < k; t++) s += x[t * inner + j] * w[t];
-            y[j] = s;
+        for (int64_t i = first; i < last; i++) {
+            const float *p = x + at[i] * inner, *v = w + i * k;
+            float *q = y + i * inner;
+            int64_t j = 0;
+            for (; j + VL <= inner; j += VL) {
+                vf s = vf_load(p + j) * v[0];
+                for (int64_t t = 1; t < k; t++) s += vf_load(p + t * inner + j) * v[t];
+                vf_store(q + j, s);
+            }
+            for (; j < inner; j++) {
+                float s = p[j] * v[0];
+                for (int64_t t = 1; t < k; t++) s += p[t * inner + j] * v[t];
+                q[j] = s;
+            }
         }
     }
 }

@@ -266,7 +266,7 @@ def elastic(x, alpha, sigma, size, interpolation, fill_mode, fill_value, seed, d
     for axis in (1, 2):
         noise = to_tensor(normal((b, h, w, 1), seed=seed), y.dtype)
         bell = _bell(size, sigma, y.dtype)
-        noise = _filtered(noise, [m.reshape(bell, shape=(size, 1)), m.reshape(bell, shape=(1, size))])
+        noise = _blurred(_blurred(noise, 1, bell), 2, bell)
         line = constant(np.arange(h)[:, None] if axis == 1 else np.arange(w), y.dtype)
         shifts.append(e.add(e.mul(m.reshape(noise, shape=(b, h, w)), e.mul(alpha, sigma)), line))
     base = Tensor(np.broadcast_to(np.arange(b, dtype="int32")[:, None, None], (b, h, w)).copy())
@@ -422,12 +422,16 @@ def hsv_to_rgb(images, data_format=None):
 
 
 # ---------------------------------------------------------------- filters
-def _filtered(x, kernels):
-    """x [b, h, w, c], every channel by itself through each kernel [kh, kw] in turn, zeros around it."""
-    for k in kernels:
-        k = m.broadcast_to(m.reshape(k, shape=k.shape + (1, 1)), shape=k.shape + (x.shape[-1], 1))
-        x = depthwise_conv(x, k, padding="same", data_format="channels_last")
-    return x
+def _blurred(x, axis, bell):
+    """x [b, h, w, c] convolved with these weights along one axis, zeros beyond the edge; bell is a constant, it may be traced."""
+    n, size = x.shape[axis], bell.shape[0]
+    k = min(n, size)
+    first = np.arange(n) - (size - 1) // 2
+    at = np.clip(first, 0, n - k)
+    which = at[:, None] + np.arange(k) - first[:, None]
+    which = np.where((which >= 0) & (which < size), which, size)                # the last weight is 0
+    w = m.take(shaping.concatenate([bell, constant([0.0], bell.dtype)]), Tensor(which.astype("int32")), axis=0)
+    return p.resample(x, w, Tensor(at.astype("int32")), axis=axis)
 
 
 def _bell(size, sigma, dtype):
@@ -443,9 +447,8 @@ def gaussian_blur(images, kernel_size=(3, 3), sigma=(1.0, 1.0), data_format=None
     x = _images(images)
     y, back = _batched(_computed(x), data_format)
     sx, sy = (sigma[0], sigma[1])
-    across = m.reshape(_bell(int(kernel_size[0]), sx, y.dtype), shape=(1, int(kernel_size[0])))
-    down = m.reshape(_bell(int(kernel_size[1]), sy, y.dtype), shape=(int(kernel_size[1]), 1))
-    return _back(back(_filtered(y, [down, across])), x.dtype)
+    y = _blurred(_blurred(y, 1, _bell(int(kernel_size[1]), sy, y.dtype)), 2, _bell(int(kernel_size[0]), sx, y.dtype))
+    return _back(back(y), x.dtype)
 
 
 @op
@@ -454,7 +457,7 @@ def sobel_edges(images, data_format=None):
     x = _images(images, (4,))
     y, back = _batched(x, data_format)
     smooth, slope = np.array([1.0, 2.0, 1.0]), np.array([-1.0, 0.0, 1.0])
-    make = lambda a, b: back(_filtered(y, [constant(np.outer(a, b), y.dtype)]))
+    make = lambda a, b: back(_blurred(_blurred(y, 1, constant(a, y.dtype)), 2, constant(b, y.dtype)))
     return shaping.stack([make(slope, smooth), make(smooth, slope)], axis=-1)
 
 

@@ -111,10 +111,3 @@ def counted(rows, depth, mode, idf=None):
     for k, row in enumerate(rows):
         y[k] = np.bincount(np.asarray(row, "int64"), minlength=depth)[:depth]
     return np.minimum(y, 1) if mode == "multi_hot" else y * idf[:depth] if mode == "tf_idf" else y
-
-
-def no_path(config):
-    """A config may hold a vocabulary, never the path of one: configs come from files, which open no other files."""
-    if isinstance(config.get("vocabulary"), str):
-        raise ValueError(f"The config names a vocabulary file, {config['vocabulary']!r}; files outside of the model are never opened. Fix: save the "
-                         "model with the vocabulary inside, or build the layer in Python.")

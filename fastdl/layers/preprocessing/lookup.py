@@ -8,7 +8,7 @@ from fastdl import config
 from fastdl.core.tensor import Tensor
 from fastdl.errors import bad_argument
 from fastdl.layers.preprocessing import hashes
-from fastdl.layers.preprocessing.host import HostLayer, as_text, checked_mode, counted, encoded, no_path
+from fastdl.layers.preprocessing.host import HostLayer, as_text, checked_mode, counted, encoded
 
 MODES = ("int", "one_hot", "multi_hot", "count", "tf_idf")
 
@@ -216,11 +216,6 @@ class _IndexLookup(HostLayer):
         return out
 
     # ------------------------------------------------------------ files
-    @classmethod
-    def from_config(cls, config):
-        no_path(config)
-        return super().from_config(config)
-
     def get_config(self):
         made = super().get_config()
         made.pop("has_input_vocabulary", None)

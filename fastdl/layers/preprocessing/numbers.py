@@ -12,8 +12,8 @@ from fastdl.layers.preprocessing.host import batches, checked_mode, encoded
 class Rescaling(Layer):
     """y = x scale + offset
 
-    >>> Rescaling(1 / 255)(np.array([0.0, 51.0])).numpy().round(3).tolist()
-    [0.0, 0.2]
+    >>> Rescaling(2.0, offset=-1.0)(np.array([0.0, 0.5])).numpy().tolist()
+    [-1.0, 0.0]
     """
 
     def __init__(self, scale, offset=0.0, **kwargs):

@@ -6,7 +6,7 @@ import numpy as np
 from fastdl import config
 from fastdl.core.tensor import Tensor
 from fastdl.errors import bad_argument
-from fastdl.layers.preprocessing.host import HostLayer, as_text, counted, no_path
+from fastdl.layers.preprocessing.host import HostLayer, as_text, counted
 from fastdl.layers.preprocessing.lookup import StringLookup
 
 PUNCTUATION = str.maketrans("", "", "!\"#$%&()*+,-./:;<=>?@[\\]^_`{|}~'")
@@ -133,11 +133,6 @@ class TextVectorization(HostLayer):
         return (shape[0], self._lookup_layer._result(tuple(shape[:1]) + (1,))[0][-1]), config.floatx()
 
     # ------------------------------------------------------------ files
-    @classmethod
-    def from_config(cls, config):
-        no_path(config)
-        return super().from_config(config)
-
     def get_config(self):
         look, made = self._lookup_layer, super().get_config()
         return dict(made, vocabulary=look.input_vocabulary, idf_weights=look.get_config()["idf_weights"], vocabulary_size=look.vocabulary_size())
