@@ -20,7 +20,8 @@ from fastdl.ops import image
 R = np.random.default_rng(0)
 X = R.uniform(0, 255, (4, 12, 10, 3)).astype("float32")
 RANDOM = {
-    layers.RandomCrop: dict(height=5, width=6), layers.RandomFlip: {}, layers.RandomRotation: dict(factor=0.2), layers.RandomZoom: dict(height_factor=0.3),
+    layers.RandomCrop: dict(height=5, width=6), layers.RandomFlip: {}, layers.RandomRotation: dict(factor=0.2),
+    layers.RandomZoom: dict(height_factor=0.3),
     layers.RandomTranslation: dict(height_factor=0.2, width_factor=0.3), layers.RandomShear: dict(x_factor=0.3, y_factor=0.2),
     layers.RandomPerspective: dict(factor=(1.0, 1.0), scale=0.4), layers.RandomElasticTransform: dict(factor=(1.0, 1.0)),
     layers.RandomBrightness: dict(factor=0.3), layers.RandomContrast: dict(factor=0.4), layers.RandomColorDegeneration: dict(factor=0.5),

@@ -27,7 +27,8 @@ METHODS = dict(linear="bilinear", bilinear="bilinear", trilinear="bilinear", cub
 # ---------------------------------------------------------------- what all of them check
 def _one_of(name, value, known):
     if value not in known:
-        raise ValueError(f"{name}={value!r} is not known.{did_you_mean(str(value), known)} It is one of {', '.join(map(repr, known))}")
+        raise ValueError(f"{name}={value!r} is not known.{did_you_mean(str(value), known)} It is one of "
+                         f"{', '.join(map(repr, known))}")
     return value
 
 
@@ -38,7 +39,8 @@ def _format(data_format):
 def _images(x, ranks=(3, 4)):
     x = to_tensor(x)
     if x.ndim not in ranks:
-        raise ValueError(f"images of shape {x.shape} came; wanted {' or '.join(map(str, ranks))} axes: one image or a batch of them. "
+        raise ValueError(f"images of shape {x.shape} came; wanted {' or '.join(map(str, ranks))} axes: one image or "
+                         f"a batch of them. "
                          "Grey images need a channel axis: x[..., None]")
     return x
 
@@ -141,8 +143,10 @@ def scale_and_translate(images, output_shape, scale, translation, spatial_dims, 
     _one_of("method", method, tuple(METHODS))
     scale, translation = (core.convert_to_numpy(v).reshape(-1) for v in (scale, translation))
     if len(output_shape) != x.ndim or not len(scale) == len(translation) == len(spatial_dims):
-        raise ValueError(f"scale_and_translate: output_shape {tuple(output_shape)} for images of shape {x.shape}, {len(scale)} scales and "
-                         f"{len(translation)} translations for spatial_dims={tuple(spatial_dims)}: wanted one size an axis, one scale and "
+        raise ValueError(f"scale_and_translate: output_shape {tuple(output_shape)} for images of shape {x.shape}, "
+                         f"{len(scale)} scales and "
+                         f"{len(translation)} translations for spatial_dims={tuple(spatial_dims)}: wanted one size "
+                         f"an axis, one scale and "
                          "one translation for each of spatial_dims")
     y = _computed(x)
     for axis, s, t in zip(spatial_dims, scale, translation):
@@ -181,7 +185,8 @@ def homography(start_points, end_points):
     s, t = to_tensor(start_points, "float32"), to_tensor(end_points, "float32")
     for name, v in (("start_points", s), ("end_points", t)):
         if v.ndim not in (2, 3) or v.shape[-2:] != (4, 2) or s.shape != t.shape:
-            raise ValueError(f"{name} has shape {v.shape} (start {s.shape}, end {t.shape}); wanted four (x, y) for each image: (4, 2) or (batch, 4, 2)")
+            raise ValueError(f"{name} has shape {v.shape} (start {s.shape}, end {t.shape}); wanted four (x, y) for "
+                             f"each image: (4, 2) or (batch, 4, 2)")
     s, t = (m.reshape(v, shape=(-1 if v.ndim == 2 else v.shape[0], 4, 2)) if v.ndim == 3 else m.reshape(v, shape=(1, 4, 2)) for v in (s, t))
     x, y, u, v = s[..., 0], s[..., 1], t[..., 0], t[..., 1]
     one, nil = e.add(e.mul(u, 0.0), 1.0), e.mul(u, 0.0)
@@ -251,7 +256,8 @@ def map_coordinates(inputs, coordinates, order, fill_mode="constant", fill_value
     if order not in (0, 1):
         raise bad_argument("order", order, "0 (nearest point) or 1 (linear)", "use order=1")
     if at.ndim < 2 or at.shape[0] != x.ndim:
-        raise ValueError(f"coordinates of shape {at.shape} came; inputs of shape {x.shape} want ({x.ndim}, ...): one row an axis")
+        raise ValueError(f"coordinates of shape {at.shape} came; inputs of shape {x.shape} want ({x.ndim}, ...): one "
+                         f"row an axis")
     rows = [m.reshape(_cut(at, 0, k, 1), shape=at.shape[1:]) for k in range(x.ndim)]
     y = _sampled(m.reshape(_computed(x), shape=(x.size,)), x.shape, rows, order, fill_mode, fill_value)
     return _back(y, x.dtype)
@@ -292,7 +298,8 @@ def _two_of_three(kind, first, last, size, n, names):
     first = sign * (size - n) - last if first is None else first
     last = sign * (size - n) - first if last is None else last
     if first < 0 or last < 0 or n + sign * (first + last) < 0:
-        raise ValueError(f"{kind}: {names[0]}={first} and {names[1]}={last} for {n} pixels; neither may be negative, nor what remains")
+        raise ValueError(f"{kind}: {names[0]}={first} and {names[1]}={last} for {n} pixels; neither may be negative, "
+                         f"nor what remains")
     return first, last
 
 
@@ -303,8 +310,10 @@ def pad_images(images, top_padding=None, left_padding=None, bottom_padding=None,
     x = _images(images)
     row, column, _ = _axes(data_format)
     return _padded(x, {
-        row: _two_of_three("pad_images", top_padding, bottom_padding, target_height, x.shape[row], ("top_padding", "bottom_padding", "target_height")),
-        column: _two_of_three("pad_images", left_padding, right_padding, target_width, x.shape[column], ("left_padding", "right_padding", "target_width"))})
+        row: _two_of_three("pad_images", top_padding, bottom_padding, target_height, x.shape[row],
+                           ("top_padding", "bottom_padding", "target_height")),
+        column: _two_of_three("pad_images", left_padding, right_padding, target_width, x.shape[column],
+                              ("left_padding", "right_padding", "target_width"))})
 
 
 @op
@@ -314,8 +323,10 @@ def crop_images(images, top_cropping=None, left_cropping=None, bottom_cropping=N
     x = _images(images)
     row, column, _ = _axes(data_format)
     h, w = x.shape[row], x.shape[column]
-    t, b = _two_of_three("crop_images", top_cropping, bottom_cropping, target_height, h, ("top_cropping", "bottom_cropping", "target_height"))
-    l, r = _two_of_three("crop_images", left_cropping, right_cropping, target_width, w, ("left_cropping", "right_cropping", "target_width"))
+    t, b = _two_of_three("crop_images", top_cropping, bottom_cropping, target_height, h,
+                         ("top_cropping", "bottom_cropping", "target_height"))
+    l, r = _two_of_three("crop_images", left_cropping, right_cropping, target_width, w,
+                         ("left_cropping", "right_cropping", "target_width"))
     return _cut(_cut(x, row, t, h - t - b), column, l, w - l - r)
 
 
@@ -329,7 +340,8 @@ def _patches(x, size, strides, dilation_rate, padding, data_format, rank):
     _one_of("padding", padding, ("valid", "same"))
     x = to_tensor(x)
     if x.ndim not in (rank + 1, rank + 2):
-        raise ValueError(f"an input of shape {x.shape} came; wanted {rank} spatial axes and the channels, with or without a batch axis")
+        raise ValueError(f"an input of shape {x.shape} came; wanted {rank} spatial axes and the channels, with or "
+                         f"without a batch axis")
     last = _format(data_format) == "channels_last"
     first, channel = (x.ndim - rank - 1, -1) if last else (x.ndim - rank, x.ndim - rank - 1)
     spans = [(k - 1) * d + 1 for k, d in zip(size, dilation)]
@@ -372,7 +384,8 @@ def _planes(x, data_format, what):
     if not x.dtype.startswith("float"):
         raise TypeError(f"{what} wants float images, got dtype {x.dtype}: cast and scale them first, x / 255.0")
     if x.shape[axis] != 3:
-        raise ValueError(f"{what} wants 3 channels, got images of shape {x.shape}: is data_format={_format(data_format)!r} right?")
+        raise ValueError(f"{what} wants 3 channels, got images of shape {x.shape}: is "
+                         f"data_format={_format(data_format)!r} right?")
     return [m.reshape(_cut(x, axis, k, 1), shape=tuple(np.delete(x.shape, axis))) for k in range(3)], axis
 
 
@@ -384,7 +397,8 @@ def rgb_to_grayscale(images, data_format=None):
     if x.shape[axis] == 1:
         return x
     if x.shape[axis] != 3:
-        raise ValueError(f"rgb_to_grayscale wants 3 channels (or 1), got images of shape {x.shape}: is data_format={_format(data_format)!r} right?")
+        raise ValueError(f"rgb_to_grayscale wants 3 channels (or 1), got images of shape {x.shape}: is "
+                         f"data_format={_format(data_format)!r} right?")
     y = _computed(x)
     shape = [1] * x.ndim
     shape[axis] = 3

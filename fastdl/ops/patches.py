@@ -13,7 +13,8 @@ def _groups(side):
     """[[names of one axis], ...] of one side of a pattern."""
     found = re.findall(r"\(([^()]*)\)|(\w+)", side)
     if re.sub(r"\([^()]*\)|\w+|\s+", "", side):
-        raise ValueError(f"rearrange: {side.strip()!r} is no list of axes; axes are words, several in one are put in brackets: 'b (h w) c'")
+        raise ValueError(f"rearrange: {side.strip()!r} is no list of axes; axes are words, several in one are put in "
+                         f"brackets: 'b (h w) c'")
     return [inner.split() if not word else [word] for inner, word in found]
 
 
@@ -31,14 +32,16 @@ def rearrange(tensor, pattern, **axes_lengths):
     left, right = map(_groups, sides)
     names = [n for g in left for n in g]
     if len(left) != x.ndim or sorted(names) != sorted(n for g in right for n in g) or len(set(names)) != len(names):
-        raise ValueError(f"rearrange: pattern {pattern!r} for a tensor of shape {x.shape}: the left side names each of its {x.ndim} axes once, "
+        raise ValueError(f"rearrange: pattern {pattern!r} for a tensor of shape {x.shape}: the left side names each "
+                         f"of its {x.ndim} axes once, "
                          "and the right side the same names")
     sizes = dict(axes_lengths)
     for group, n in zip(left, x.shape):
         open_ = [k for k in group if k not in sizes]
         known = math.prod(sizes[k] for k in group if k in sizes)
         if len(open_) > 1 or n % max(known, 1) or (not open_ and known != n):
-            raise ValueError(f"rearrange: axis ({' '.join(group)}) has {n} values; of its lengths {axes_lengths} at most one may be left out, "
+            raise ValueError(f"rearrange: axis ({' '.join(group)}) has {n} values; of its lengths {axes_lengths} at "
+                             f"most one may be left out, "
                              "and their product must fit")
         if open_:
             sizes[open_[0]] = n // known
@@ -76,7 +79,8 @@ def fold(x, output_size, kernel_size, dilation=1, padding=0, stride=1):
     (h, w), (kh, kw), (dh, dw), (ph, pw), (sh, sw) = _pairs(output_size, kernel_size, dilation, padding, stride)
     oh, ow = (h + 2 * ph - (kh - 1) * dh - 1) // sh + 1, (w + 2 * pw - (kw - 1) * dw - 1) // sw + 1
     if x.ndim != 3 or x.shape[1] % (kh * kw) or x.shape[2] != oh * ow:
-        raise ValueError(f"fold: blocks of shape {x.shape} came; for output_size {(h, w)} and kernel_size {(kh, kw)} wanted "
+        raise ValueError(f"fold: blocks of shape {x.shape} came; for output_size {(h, w)} and kernel_size {(kh, kw)} "
+                         f"wanted "
                          f"(batch, channels * {kh * kw}, {oh * ow})")
     n, c, full = x.shape[0], x.shape[1] // (kh * kw), (x.shape[0], x.shape[1] // (kh * kw), h + 2 * ph, w + 2 * pw)
     x, y = m.reshape(x, shape=(n, c, kh * kw, oh, ow)), None

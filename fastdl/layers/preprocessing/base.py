@@ -12,7 +12,8 @@ INTERPOLATIONS = ("nearest", "bilinear")
 
 def one_of(name, value, known):
     if value not in known:
-        raise ValueError(f"{name}={value!r} is not known.{did_you_mean(str(value), known)} It is one of {', '.join(map(repr, known))}.")
+        raise ValueError(f"{name}={value!r} is not known.{did_you_mean(str(value), known)} It is one of "
+                         f"{', '.join(map(repr, known))}.")
     return value
 
 
@@ -23,7 +24,8 @@ def factors(value, low=-1.0, high=1.0, name="factor"):
         return tuple(sorted(value))
     if not pair and isinstance(value, (int, float)) and low <= value <= high:
         return max(-abs(value), low), abs(value)
-    raise bad_argument(name, repr(value), f"a number or two numbers in [{low}, {high}]", f"pass for example {name}={0.5 * high}")
+    raise bad_argument(name, repr(value), f"a number or two numbers in [{low}, {high}]", f"pass for example "
+                                                                                         f"{name}={0.5 * high}")
 
 
 def value_pair(value_range):
@@ -93,11 +95,13 @@ class ImageLayer(Layer):
     def _each(self, data, training):
         unknown = set(data) - {"images", "labels", "segmentation_masks", "bounding_boxes"}
         if unknown or "images" not in data:
-            raise ValueError(f"{type(self).__name__} received a dict with the keys {sorted(data)}; it knows images, labels, "
+            raise ValueError(f"{type(self).__name__} received a dict with the keys {sorted(data)}; it knows images, "
+                             f"labels, "
                              "segmentation_masks and bounding_boxes, and needs images.")
         images = convert_to_tensor(data["images"])
         if len(images.shape) not in (3, 4):
-            raise ValueError(f"{type(self).__name__} received images of shape {tuple(images.shape)}; wanted one image (height, width, channels) "
+            raise ValueError(f"{type(self).__name__} received images of shape {tuple(images.shape)}; wanted one "
+                             f"image (height, width, channels) "
                              "or a batch of them. Grey images need a channel axis: x[..., None].")
         single = len(images.shape) == 3
         up = (lambda x: ops.expand_dims(convert_to_tensor(x), 0)) if single else convert_to_tensor

@@ -51,7 +51,8 @@ def convert_format(boxes, source, target, height=None, width=None, dtype="float3
         return dict(boxes, boxes=convert_format(boxes["boxes"], source, target, height, width, dtype))
     for form in (source, target):
         if form not in FORMATS:
-            raise ValueError(f"bounding box format {form!r} is not known.{did_you_mean(str(form), FORMATS)} It is one of {', '.join(FORMATS)}.")
+            raise ValueError(f"bounding box format {form!r} is not known.{did_you_mean(str(form), FORMATS)} It is "
+                             f"one of {', '.join(FORMATS)}.")
     if height is None and "rel_" in source + target and source != target:
         raise ValueError(f"from {source} to {target}: relative boxes need height= and width= of their image")
     boxes = convert_to_tensor(boxes, dtype)

@@ -19,17 +19,20 @@ class CategoryEncoding(Layer):
     def __init__(self, num_tokens=None, output_mode="multi_hot", sparse=False, **kwargs):
         super().__init__(**kwargs)
         if isinstance(num_tokens, bool) or not isinstance(num_tokens, (int, np.integer)) or num_tokens < 1:
-            raise bad_argument("num_tokens of CategoryEncoding", repr(num_tokens), "how many categories there are, at least 1",
+            raise bad_argument("num_tokens of CategoryEncoding", repr(num_tokens), "how many categories there are, "
+                                                                                   "at least 1",
                                "pass num_tokens=..., or use IntegerLookup, which learns it")
         self.output_mode, self.sparse = checked_mode(self, output_mode, sparse, ("multi_hot", "one_hot", "count"))
         self.num_tokens = int(num_tokens)
 
     def call(self, inputs, count_weights=None):
         if count_weights is not None and self.output_mode != "count":
-            raise ValueError(f"CategoryEncoding uses count_weights only with output_mode='count', not {self.output_mode!r}.")
+            raise ValueError(f"CategoryEncoding uses count_weights only with output_mode='count', not "
+                             f"{self.output_mode!r}.")
         x = convert_to_tensor(inputs)
         if x._a is not None and x.size and (x.numpy().min() < 0 or x.numpy().max() >= self.num_tokens):
-            raise ValueError(f"CategoryEncoding received values from {x.numpy().min()} to {x.numpy().max()}; with num_tokens={self.num_tokens} "
+            raise ValueError(f"CategoryEncoding received values from {x.numpy().min()} to {x.numpy().max()}; with "
+                             f"num_tokens={self.num_tokens} "
                              f"they must lie in 0 ... {self.num_tokens - 1}. Fix: a larger num_tokens.")
         return encoded(x, self.num_tokens, self.output_mode, self.compute_dtype, count_weights)
 
@@ -95,7 +98,8 @@ class HashedCrossing(HostLayer):
         xs = [np.asarray(x) for x in inputs]
         shape = xs[0].shape
         if any(x.shape != shape for x in xs) or len(shape) > 2 or (len(shape) == 2 and shape[1] != 1):
-            raise ValueError(f"HashedCrossing received inputs of shapes {[x.shape for x in xs]}; wanted equal ones: (), (batch,) or (batch, 1).")
+            raise ValueError(f"HashedCrossing received inputs of shapes {[x.shape for x in xs]}; wanted equal ones: "
+                             f"(), (batch,) or (batch, 1).")
         if any(x.dtype.kind not in "iuOUSb" for x in xs):
             raise TypeError(f"HashedCrossing wants strings or whole numbers, got dtypes {[str(x.dtype) for x in xs]}.")
         y = hashes.crossed(xs, self.num_bins).reshape(shape)

@@ -134,7 +134,8 @@ class RandomGrayscale(RandomImageLayer):
     def __init__(self, factor=0.5, data_format=None, seed=None, **kwargs):
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         if not isinstance(factor, (int, float)) or not 0 <= factor <= 1:
-            raise bad_argument("factor", repr(factor), "a probability, a number in [0, 1]", "pass for example factor=0.5")
+            raise bad_argument("factor", repr(factor), "a probability, a number in [0, 1]", "pass for example "
+                                                                                            "factor=0.5")
         self.factor = factor
 
     def _drawn(self, images, seed):
@@ -152,7 +153,8 @@ class RandomGaussianBlur(RandomImageLayer):
         self.factor, self.sigma, self.value_range = factors(factor, 0.0), factors(sigma, 0.0, name="sigma"), value_range
         pair = tuple(kernel_size) if isinstance(kernel_size, (tuple, list)) else (kernel_size, kernel_size)
         if len(pair) != 2 or any(int(k) != k or k % 2 == 0 for k in pair):
-            raise bad_argument("kernel_size", repr(kernel_size), "an odd number or two of them", "pass for example kernel_size=3")
+            raise bad_argument("kernel_size", repr(kernel_size), "an odd number or two of them", "pass for example "
+                                                                                                 "kernel_size=3")
         self.kernel_size = tuple(int(k) for k in pair)
 
     def _drawn(self, images, seed):

@@ -115,13 +115,15 @@ class FeatureSpace(Layer):
         return _Feature("string", Hashing(num_bins, name=f"{name or auto_name('string_hashed')}_preprocessor"), output_mode)
 
     # ------------------------------------------------------------ building
-    def __init__(self, features, output_mode="concat", crosses=None, crossing_dim=32, hashing_dim=32, num_discretization_bins=32, name=None, **kwargs):
+    def __init__(self, features, output_mode="concat", crosses=None, crossing_dim=32, hashing_dim=32,
+                 num_discretization_bins=32, name=None, **kwargs):
         super().__init__(name=name, **kwargs)
         if not features:
             raise ValueError("FeatureSpace needs features: a dict such as {'age': 'float_normalized'}.")
         if output_mode not in ("concat", "dict"):
             raise bad_argument("output_mode", repr(output_mode), '"concat" or "dict"', 'use "concat"')
-        self.output_mode, self.crossing_dim, self.hashing_dim, self.num_discretization_bins = output_mode, crossing_dim, hashing_dim, num_discretization_bins
+        self.output_mode, self.crossing_dim = output_mode, crossing_dim
+        self.hashing_dim, self.num_discretization_bins = hashing_dim, num_discretization_bins
         self.features = {key: self._feature(key, kind) for key, kind in features.items()}
         self.crosses = [self._cross(c) for c in crosses or ()]
         self.preprocessors = {key: f.preprocessor for key, f in self.features.items()}
@@ -137,7 +139,8 @@ class FeatureSpace(Layer):
         sized = {"float_discretized": self.num_discretization_bins, "integer_hashed": self.hashing_dim, "string_hashed": self.hashing_dim}
         known = ("float", "float_rescaled", "float_normalized", "integer_categorical", "string_categorical", *sized)
         if kind not in known:
-            raise ValueError(f"feature {key!r}: {kind!r} is no kind of column.{did_you_mean(str(kind), known)} It is one of {', '.join(known)}.")
+            raise ValueError(f"feature {key!r}: {kind!r} is no kind of column.{did_you_mean(str(kind), known)} It is "
+                             f"one of {', '.join(known)}.")
         return getattr(self, kind)(sized[kind], name=key) if kind in sized else getattr(self, kind)(name=key)
 
     def _cross(self, cross):
@@ -161,7 +164,8 @@ class FeatureSpace(Layer):
         if not hasattr(rows, "__iter__") or iter(rows) is rows:
             rows = list(rows) if hasattr(rows, "__iter__") else None
         if rows is None:
-            raise TypeError(f"FeatureSpace.adapt() received {type(dataset).__name__}; it wants a dict of arrays, or an iterable of dicts.")
+            raise TypeError(f"FeatureSpace.adapt() received {type(dataset).__name__}; it wants a dict of arrays, or "
+                            f"an iterable of dicts.")
         for key in self._adaptable():
             def values(key=key):
                 for row in rows:
@@ -190,7 +194,8 @@ class FeatureSpace(Layer):
 
     def _ready(self):
         if not self._is_adapted:
-            raise ValueError(f"FeatureSpace has columns that must learn first: call adapt(data). They are {self._adaptable()}.")
+            raise ValueError(f"FeatureSpace has columns that must learn first: call adapt(data). They are "
+                             f"{self._adaptable()}.")
 
     def _through(self, data):
         done = {key: self.preprocessors[key](data[key]) for key in self.features}
@@ -201,7 +206,8 @@ class FeatureSpace(Layer):
             if spec.output_mode == "one_hot":
                 x = CategoryEncoding(self._cardinality(key), "multi_hot")(x)
             elif self.output_mode == "concat" and not x.dtype.startswith("float"):
-                raise ValueError(f"feature {key!r} comes out as {x.dtype} and cannot stand in one row with floats. Fix: its output_mode='one_hot', or "
+                raise ValueError(f"feature {key!r} comes out as {x.dtype} and cannot stand in one row with floats. "
+                                 f"Fix: its output_mode='one_hot', or "
                                  "FeatureSpace(..., output_mode='dict').")
             out[key] = x
         return out if self.output_mode == "dict" else Concatenate(axis=-1)(list(out.values())) if len(out) > 1 else next(iter(out.values()))

@@ -15,7 +15,8 @@ from fastdl.ops import image as pictures
 def _size(layer, height, width):
     for name, v in (("height", height), ("width", width)):
         if isinstance(v, bool) or not isinstance(v, (int, np.integer)) or v <= 0:
-            raise bad_argument(f"{name} of {type(layer).__name__}", repr(v), "a positive int, in pixels", f"{type(layer).__name__}(height=224, width=224)")
+            raise bad_argument(f"{name} of {type(layer).__name__}", repr(v), "a positive int, in pixels",
+                               f"{type(layer).__name__}(height=224, width=224)")
     return int(height), int(width)
 
 

@@ -21,7 +21,8 @@ def batches(data, name):
         for b in data:
             yield np.asarray(first(b))
     else:
-        raise TypeError(f"adapt() of {name} received {type(data).__name__}; it wants an array, a dataset or an iterable of batches.")
+        raise TypeError(f"adapt() of {name} received {type(data).__name__}; it wants an array, a dataset or an "
+                        f"iterable of batches.")
 
 
 def checked_mode(layer, mode, sparse, known):

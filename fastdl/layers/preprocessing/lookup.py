@@ -25,7 +25,9 @@ class _IndexLookup(HostLayer):
         super().__init__(**kwargs)
         name = type(self).__name__
         if max_tokens is not None and max_tokens <= 1:
-            raise bad_argument(f"max_tokens of {name}", max_tokens, "None or a number above 1", "it counts the mask and unknown indices too")
+            raise bad_argument(f"max_tokens of {name}", max_tokens, "None or a number above 1", "it counts the mask "
+                                                                                                "and unknown indices "
+                                                                                                "too")
         if pad_to_max_tokens and max_tokens is None:
             raise ValueError(f"{name}(pad_to_max_tokens=True) needs max_tokens: how wide should rows be?")
         if num_oov_indices < 0:
@@ -36,7 +38,8 @@ class _IndexLookup(HostLayer):
         if invert and self.output_mode != "int":
             raise ValueError(f"{name}(invert=True) gives tokens: output_mode must be 'int', not {output_mode!r}.")
         if self.output_mode == "tf_idf" and vocabulary is not None and idf_weights is None:
-            raise ValueError(f"{name} with output_mode='tf_idf' and a vocabulary needs idf_weights too, or call adapt().")
+            raise ValueError(f"{name} with output_mode='tf_idf' and a vocabulary needs idf_weights too, or call "
+                             f"adapt().")
         self.max_tokens, self.num_oov_indices, self.mask_token, self.oov_token = max_tokens, num_oov_indices, mask_token, oov_token
         self.invert, self.pad_to_max_tokens, self.oov_method = bool(invert), bool(pad_to_max_tokens), oov_method
         self.salt, self.vocabulary_dtype = hashes.salt_pair(salt), "string" if self.words else "int64"
@@ -75,7 +78,8 @@ class _IndexLookup(HostLayer):
         if not tokens:
             raise ValueError(f"{name} received an empty vocabulary.")
         if (self.output_mode == "tf_idf") != (idf_weights is not None):
-            raise ValueError(f"{name}: idf_weights belong to output_mode='tf_idf', and that mode needs them; it is {self.output_mode!r}.")
+            raise ValueError(f"{name}: idf_weights belong to output_mode='tf_idf', and that mode needs them; it is "
+                             f"{self.output_mode!r}.")
         start, special = len(self._specials), self._specials
         has_special = tokens[:start] == special and start > 0
         tokens = tokens[start:] if has_special else tokens
@@ -84,15 +88,18 @@ class _IndexLookup(HostLayer):
             raise ValueError(f"{name} received a vocabulary with tokens that come twice: {twice[:10]}.")
         for what, token in (("mask", self.mask_token), ("unknown", self.oov_token if self.invert else None)):
             if token is not None and token in tokens:
-                raise ValueError(f"{name} found its {what} token {token!r} at place {tokens.index(token)} of the vocabulary. Leave special tokens out, "
+                raise ValueError(f"{name} found its {what} token {token!r} at place {tokens.index(token)} of the "
+                                 f"vocabulary. Leave special tokens out, "
                                  f"or put {special} first.")
         if self.max_tokens is not None and start + len(tokens) > self.max_tokens:
-            raise ValueError(f"{name} received a vocabulary of {start + len(tokens)} tokens (special ones counted); max_tokens is {self.max_tokens}.")
+            raise ValueError(f"{name} received a vocabulary of {start + len(tokens)} tokens (special ones counted); "
+                             f"max_tokens is {self.max_tokens}.")
         self._store(tokens)
         if idf_weights is not None:
             weights = np.asarray(idf_weights, "float64").reshape(-1)
             if len(weights) != len(tokens) + (start if has_special else 0):
-                raise ValueError(f"{name} received {len(weights)} idf_weights for {len(tokens)} tokens: wanted one each.")
+                raise ValueError(f"{name} received {len(weights)} idf_weights for {len(tokens)} tokens: wanted one "
+                                 f"each.")
             self._set_idf(weights if has_special else np.concatenate([np.full(start, weights.mean()), weights]))
 
     def _store(self, tokens):
@@ -129,7 +136,8 @@ class _IndexLookup(HostLayer):
     def update_state(self, data):
         """Counts a batch: an array, or a list of rows of any length."""
         if self._fixed:
-            raise ValueError(f"{type(self).__name__} was given its vocabulary: adapt() would replace it. Leave vocabulary out to learn one.")
+            raise ValueError(f"{type(self).__name__} was given its vocabulary: adapt() would replace it. Leave "
+                             f"vocabulary out to learn one.")
         if isinstance(data, list) and all(isinstance(row, list) for row in data):
             rows = data
         else:
@@ -173,7 +181,8 @@ class _IndexLookup(HostLayer):
         if lost.any():
             unknown = [v for v, k in zip(flat, lost) if k]
             if self.num_oov_indices == 0:
-                raise ValueError(f"{type(self).__name__} has num_oov_indices=0 and met values outside of its vocabulary: {unknown[:10]}. "
+                raise ValueError(f"{type(self).__name__} has num_oov_indices=0 and met values outside of its "
+                                 f"vocabulary: {unknown[:10]}. "
                                  "Fix: num_oov_indices=1.")
             if not self.words and self.oov_method == "floormod":
                 bins = np.array([v % self.num_oov_indices for v in unknown])
@@ -186,7 +195,8 @@ class _IndexLookup(HostLayer):
 
     def _host(self, inputs):
         if not self._tokens and not self._fixed:
-            raise ValueError(f"{type(self).__name__} '{self.name}' knows no vocabulary yet: call adapt(data) or set_vocabulary(...) first.")
+            raise ValueError(f"{type(self).__name__} '{self.name}' knows no vocabulary yet: call adapt(data) or "
+                             f"set_vocabulary(...) first.")
         x = inputs.numpy() if isinstance(inputs, Tensor) else np.asarray(inputs)
         if self.invert:
             vocabulary, flat = self.get_vocabulary(), x.astype("int64").reshape(-1)
@@ -205,7 +215,8 @@ class _IndexLookup(HostLayer):
 
     def _result(self, shape):
         if self.output_mode != "int" and self._depth is None:
-            raise ValueError(f"{type(self).__name__} '{self.name}' does not know its vocabulary's size yet: call adapt(data) before the model is built.")
+            raise ValueError(f"{type(self).__name__} '{self.name}' does not know its vocabulary's size yet: call "
+                             f"adapt(data) before the model is built.")
         mode = "count" if self.output_mode == "tf_idf" else self.output_mode
         return self._encoded_shape(shape, self._depth, mode), "int64" if mode == "int" else config.floatx()
 

@@ -69,7 +69,8 @@ class CutMix(RandomImageLayer):
         return self._changed(segmentation_masks, transformation) if training else segmentation_masks
 
     def transform_bounding_boxes(self, bounding_boxes, transformation, training=True):
-        raise NotImplementedError("CutMix does not move bounding boxes: a box may be cut in two. Use MixUp, or leave the boxes out.")
+        raise NotImplementedError("CutMix does not move bounding boxes: a box may be cut in two. Use MixUp, or leave "
+                                  "the boxes out.")
 
 
 def _augmentations(factor, value_range, interpolation, seed, data_format):

@@ -45,9 +45,11 @@ class Normalization(Layer):
         self.input_mean, self.input_variance, self.invert = mean, variance, bool(invert)
         self.supports_masking, self.mean, self._adapted_shape = True, None, None
         if (mean is None) != (variance is None) or np.shape(mean) != np.shape(variance):
-            raise ValueError(f"Normalization received mean={mean} and variance={variance}: give both, of one shape, or neither and call adapt().")
+            raise ValueError(f"Normalization received mean={mean} and variance={variance}: give both, of one shape, "
+                             f"or neither and call adapt().")
         if mean is not None and np.ndim(mean) > len(self.axis):
-            raise ValueError(f"Normalization received a mean of shape {np.shape(mean)} for axis={self.axis}; wanted at most one axis for each of them.")
+            raise ValueError(f"Normalization received a mean of shape {np.shape(mean)} for axis={self.axis}; wanted "
+                             f"at most one axis for each of them.")
 
     def build(self, input_shape):
         shape = tuple(input_shape)
@@ -56,7 +58,8 @@ class Normalization(Layer):
             raise bad_argument("axis of Normalization", self.axis, f"axes of inputs of shape {shape}", f"use {-n} to {n - 1}")
         self._keep = tuple(sorted(a % n for a in self.axis))
         if any(shape[a] is None for a in self._keep):
-            raise ValueError(f"Normalization keeps a mean for each index along axis={self.axis}, but inputs of shape {shape} do not say how many there are.")
+            raise ValueError(f"Normalization keeps a mean for each index along axis={self.axis}, but inputs of shape "
+                             f"{shape} do not say how many there are.")
         self._reduce = tuple(a for a in range(n) if a not in self._keep)
         self._broadcast = tuple(shape[a] if a in self._keep else 1 for a in range(n))
         self._adapted_shape = shape
@@ -79,7 +82,8 @@ class Normalization(Layer):
     def adapt(self, data):
         """mean and variance of the data: an array, a dataset, or an iterable of batches."""
         if self.input_mean is not None:
-            raise ValueError("Normalization was given its mean and variance; adapt() would overwrite them. Leave them out to learn them.")
+            raise ValueError("Normalization was given its mean and variance; adapt() would overwrite them. Leave "
+                             "them out to learn them.")
         n, mean, var = 0, 0.0, 0.0
         for batch in batches(data, type(self).__name__):
             batch = batch.astype("float64")
@@ -88,7 +92,8 @@ class Normalization(Layer):
                     self.build((None, *batch.shape[1:]) if 0 not in [a % batch.ndim for a in self.axis] else batch.shape)
             own = tuple(batch.shape[a] for a in self._keep) if batch.ndim == len(self._broadcast) else None
             if own != tuple(self.adapt_mean.shape):
-                raise ValueError(f"Normalization was built for inputs of shape {self._adapted_shape}; adapt() received a batch of shape {batch.shape}.")
+                raise ValueError(f"Normalization was built for inputs of shape {self._adapted_shape}; adapt() "
+                                 f"received a batch of shape {batch.shape}.")
             count = max(int(np.prod([batch.shape[a] for a in self._reduce])), 1)
             new, spread = batch.mean(axis=self._reduce), batch.var(axis=self._reduce)
             both = mean + (new - mean) * (count / (n + count))

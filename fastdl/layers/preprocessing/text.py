@@ -34,7 +34,8 @@ class TextVectorization(HostLayer):
         kwargs.pop("has_input_vocabulary", None)
         super().__init__(name=name, **kwargs)
         if not callable(standardize) and standardize is not None and standardize not in TABLES:
-            raise bad_argument("standardize", repr(standardize), f"None, a function or one of {', '.join(map(repr, TABLES))}", "leave it out")
+            raise bad_argument("standardize", repr(standardize), f"None, a function or one of "
+                                                                 f"{', '.join(map(repr, TABLES))}", "leave it out")
         if not callable(split) and split is not None and split not in SPLITS:
             raise bad_argument("split", repr(split), f"None, a function or one of {', '.join(map(repr, SPLITS))}", "leave it out")
         if ngrams is not None and not isinstance(ngrams, int) and not all(isinstance(n, int) for n in ngrams):
@@ -42,9 +43,11 @@ class TextVectorization(HostLayer):
         if output_mode == "int" and output_sequence_length is not None and not isinstance(output_sequence_length, int):
             raise bad_argument("output_sequence_length", repr(output_sequence_length), "None or an int", "pass the longest text's length")
         if output_mode != "int" and output_sequence_length is not None:
-            raise ValueError(f"output_sequence_length belongs to output_mode='int', not {output_mode!r}: rows of counts have no length.")
+            raise ValueError(f"output_sequence_length belongs to output_mode='int', not {output_mode!r}: rows of "
+                             f"counts have no length.")
         if ragged:
-            raise ValueError("TextVectorization(ragged=True): ragged tensors do not exist here. Leave it out: rows are filled up with 0.")
+            raise ValueError("TextVectorization(ragged=True): ragged tensors do not exist here. Leave it out: rows "
+                             "are filled up with 0.")
         self.standardize, self.split, self.encoding, self.ragged = standardize, split, encoding, False
         self.ngrams = tuple(ngrams) if isinstance(ngrams, list) else ngrams
         self.output_sequence_length = output_sequence_length
@@ -60,7 +63,8 @@ class TextVectorization(HostLayer):
             x = as_text(np.asarray(_plain(self.standardize(x.astype(str)))))
         if self.split is not None:
             if x.ndim > 1 and x.shape[-1] != 1:
-                raise ValueError(f"TextVectorization splits one text a sample: wanted shape (batch,) or (batch, 1), got {x.shape}.")
+                raise ValueError(f"TextVectorization splits one text a sample: wanted shape (batch,) or (batch, 1), "
+                                 f"got {x.shape}.")
             x = x.reshape(-1)
         table = TABLES.get(self.standardize) if isinstance(self.standardize, str) else None
         flat = x.reshape(-1).tolist()
@@ -114,7 +118,8 @@ class TextVectorization(HostLayer):
         rows = self._rows(np.asarray(inputs).reshape(1) if single else inputs)
         look = self._lookup_layer
         if not look._tokens and not look._fixed:
-            raise ValueError(f"TextVectorization '{self.name}' knows no vocabulary yet: call adapt(texts) or set_vocabulary(words) first.")
+            raise ValueError(f"TextVectorization '{self.name}' knows no vocabulary yet: call adapt(texts) or "
+                             f"set_vocabulary(words) first.")
         found = [look.indices(np.array(row, object)) for row in rows]
         if self.output_mode != "int":
             y = counted([r[r >= 0] for r in found], look._depth, self.output_mode, look._idf)
