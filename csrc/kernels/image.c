@@ -23,7 +23,11 @@ FD_KERNEL(resample) {                 /* y[outer, m, inner] | x[outer, n, inner]
         if (inner <= 4) {
             if (inner == 1) { if (k == 2) resample_row(y, x, w, at, first, last, 2, 1); else resample_row(y, x, w, at, first, last, k, 1); }
             if (inner == 2) resample_row(y, x, w, at, first, last, k, 2);
-            if (inner == 3) { if (k == 2) resample_row(y, x, w, at, first, last, 2, 3); else resample_row(y, x, w, at, first, last, k, 3); }
+            if (inner == 3) {
+                if (k == 2) resample_row(y, x, w, at, first, last, 2, 3);
+                else if (k == 4) resample_row(y, x, w, at, first, last, 4, 3);
+                else resample_row(y, x, w, at, first, last, k, 3);
+            }
             if (inner == 4) resample_row(y, x, w, at, first, last, k, 4);
             continue;
         }
