@@ -15,6 +15,7 @@
 #include "kernels/update.c"
 #include "kernels/norm.c"
 #include "kernels/layer_norm.c"
+#include "kernels/image.c"
 
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)

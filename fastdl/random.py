@@ -200,12 +200,13 @@ def _value(x):
 
 def gamma(shape, alpha, dtype=None, seed=None):
     """y ~ Gamma(alpha, 1)"""
-    return _float(_numpy(seed).standard_gamma(_value(alpha), _shape(shape)), dtype)
+    return _float(draws.random_gamma(key(seed), convert_to_tensor(alpha, "float32"), shape=_shape(shape)), dtype)
 
 
 def beta(shape, alpha, beta, dtype=None, seed=None):
     """y ~ Beta(alpha, beta)"""
-    return _float(_numpy(seed).beta(_value(alpha), _value(beta), _shape(shape)), dtype)
+    a, b = (convert_to_tensor(v, "float32") for v in (alpha, beta))
+    return _float(draws.random_beta(key(seed), a, b, shape=_shape(shape)), dtype)
 
 
 def binomial(shape, counts, probabilities, dtype=None, seed=None):

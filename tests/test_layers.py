@@ -114,6 +114,13 @@ ROWS = [                                   # layer class, arguments, input shape
     (layers.AdditiveAttention, {}, [X3, X3]),
     (layers.EinsumDense, dict(equation="abc,cde->abde", output_shape=(None, 2, 3), bias_axes="de", activation="relu"), X3),
     (layers.EinsumDense, dict(equation="...x,xy->...y", output_shape=3, bias_axes="y"), X4),
+    (layers.Rescaling, dict(scale=2.0, offset=[1.0, 0.0, -1.0]), X4),
+    (layers.Normalization, dict(mean=[1.0, 2.0, 3.0], variance=[1.0, 2.0, 4.0]), X4),
+    (layers.Resizing, dict(height=3, width=5, interpolation="bicubic", antialias=True), X4),
+    (layers.CenterCrop, dict(height=2, width=3), X4),
+    (layers.AutoContrast, {}, X4),
+    (layers.Discretization, dict(bin_boundaries=[-1.0, 0.0, 1.0], output_mode="one_hot"), X2),
+    (layers.STFTSpectrogram, dict(mode="psd", frame_length=4, frame_step=2), X3C),
 ]
 CALLS = [                                  # as above, for layers that are called with several arguments or give several tensors
     (layers.LSTM, dict(units=3, return_state=True, return_sequences=True), [X3], {}),

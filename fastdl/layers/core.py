@@ -28,7 +28,8 @@ class InputLayer(Layer):
             batch_shape = (batch_size, *shape)
         self.batch_shape = tuple(batch_shape)
         if dtype is not None:
-            self._dtype = str(np.dtype(dtype))
+            text = str(dtype) in ("string", "str", "object") or getattr(dtype, "kind", "f") in "OUS" or str(dtype).startswith("<U")
+            self._dtype = "string" if text else str(np.dtype(dtype))
         self.built, self.optional = True, optional
         out = KerasTensor(self.batch_shape, self._dtype, name=self.name)
         symbolic.Node(self, (), {}, [out])

@@ -48,6 +48,7 @@ class Model(Trainer, Layer):
         if known is None or known[0] != Layer.version or known[1] is not graph:
             pure = graph is not None and all(
                 type(l).__module__.startswith("fastdl.") and l.activity_regularizer is None and not getattr(l, "mask_zero", False)
+                and not getattr(l, "host_only", False)
                 and type(l).__name__ not in ("Lambda", "Masking", "ActivityRegularization")
                 for l in self._flatten_layers())
             self.__dict__["_compile_pure"] = known = (Layer.version, graph, pure)

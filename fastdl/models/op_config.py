@@ -10,17 +10,21 @@ from fastdl.ops.symbolic import KerasTensor, OpCall, flatten
 SETTINGS = frozenset("""axis axes keepdims newshape shape dtype decimals repeats shift k offset axis1 axis2 source destination axisa axisb
     axisc x_min x_max indices_or_sections num ord order epsilon negative_slope alpha approximate num_classes sparse threshold b
     default_value pool_size strides padding data_format dilation_rate sorted pad_width mode initial n side num_segments block_size
-    nan posinf neginf minlength subscripts sequence_length sequence_stride fft_length""".split())
+    nan posinf neginf minlength size interpolation antialias crop_to_aspect_ratio pad_to_aspect_ratio fill_mode fill_value
+    kernel_size sigma top_padding left_padding bottom_padding right_padding top_cropping left_cropping bottom_cropping right_cropping
+    target_height target_width max_val filter_size filter_sigma k1 k2 subscripts sequence_length sequence_stride fft_length""".split())
 NO_CLASS = frozenset("""einsum trapezoid bincount pad_sequences map scan associative_scan switch cond vectorized_map fori_loop while_loop slice
     slice_update scatter scatter_update unstack cdist fft fft2 ifft2 rfft irfft stft istft svd psnr histogram unique select arange full
-    linspace logspace geomspace shape convert_to_tensor custom_gradient isclose quantile percentile""".split())
-SPELLED = {"allclose": "AllClose", "isin": "IsIn", "searchsorted": "SearchSorted"}
+    linspace logspace geomspace shape convert_to_tensor custom_gradient isclose quantile percentile
+    fold unfold rearrange extract_patches_3d scale_and_translate elastic_transform""".split())
+SPELLED = {"allclose": "AllClose", "isin": "IsIn", "searchsorted": "SearchSorted", "rgb_to_grayscale": "RGBToGrayscale", "rgb_to_hsv": "RGBToHSV",
+           "hsv_to_rgb": "HSVToRGB", "ssim": "SSIM"}
 
 
 def keras_class(name):
     """(module, class name) of the operation in Keras 3."""
     home = symbolic.OPS[name].__module__.rsplit(".", 1)[-1]
-    home = "nn" if home == "conv" else home if home in ("nn", "math", "linalg", "core") else "numpy"
+    home = "nn" if home == "conv" else home if home in ("nn", "math", "linalg", "core", "image") else "numpy"
     return f"keras.src.ops.{home}", SPELLED.get(name) or "".join(p[:1].upper() + p[1:] for p in name.split("_"))
 
 

@@ -149,3 +149,18 @@ class dropout:
     def vjp(g, y, x, key, need, *, rate):
         return dropout(g, key, rate=rate), None
     reuse = (0,)
+
+
+def _drawn(name, doc, draw):
+    """A distribution that NumPy draws from the key, with one tensor for each parameter."""
+    def ref(key, *parameters, shape):
+        generator = np.random.Generator(np.random.Philox([int(v) for v in key]))
+        return draw(generator, *[p.astype("float64") for p in parameters], tuple(shape)).astype("float32")
+
+    count = draw.__code__.co_argcount - 2
+    return primitive(type(name, (), dict(__doc__=doc, ref=ref, shape=lambda key, *parameters, shape: (tuple(shape), "float32"), differentiable=False,
+                                         samples=[([seed] + [lambda rng: rng.uniform(0.5, 2.0, (50,))] * count, dict(shape=(3, 50)))])))
+
+
+random_gamma = _drawn("random_gamma", "y ~ Gamma(a, 1)", lambda g, a, shape: g.standard_gamma(a, shape))
+random_beta = _drawn("random_beta", "y ~ Beta(a, b)", lambda g, a, b, shape: g.beta(a, b, shape))

@@ -354,7 +354,8 @@ def _model_of(config, compile):
     if not compile:
         config = {k: v for k, v in config.items() if k != "compile_config"}
     model = serialization.deserialize_keras_object(config)
-    if not isinstance(model, Model):
+    from fastdl.layers import FeatureSpace
+    if not isinstance(model, (Model, FeatureSpace)):
         raise FileError(f"its config describes a {type(model).__name__}, not a model")
     return model
 

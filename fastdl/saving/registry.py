@@ -99,6 +99,8 @@ def _kinds_of(module):
         return ["schedules"]
     if len(parts) == 1 or "engine" in parts:                # "keras" itself, and keras.engine of Keras 2
         return ["models", "layers"]
+    if parts[1:] == ["utils"]:                              # keras.utils.FeatureSpace
+        return ["layers"]
     return [k for k in parts if k in KINDS][:1]
 
 

@@ -34,6 +34,8 @@ def to_array(x, argument="x"):
         except ValueError:
             raise bad_argument(argument, "rows of different lengths", "a rectangular array",
                                "pad the rows to one length with fastdl.utils.pad_sequences") from None
+    if argument.startswith("x") and (a.dtype.kind == "U" or a.dtype == object and a.size and all(isinstance(v, str) for v in a.flat)):
+        return a.astype(str)                    # for models whose first layers read strings; others say that they cannot
     if a.dtype == object:
         try:
             a = a.astype("float32")

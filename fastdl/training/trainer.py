@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 
-from fastdl.core.function import tensors
+from fastdl.core.function import Rows, tensors
 from fastdl.errors import bad_argument
 from fastdl.training import data as fd_data
 from fastdl.training.compile import CompileLoss, CompileMetrics, check_target, label_limits
@@ -277,13 +277,27 @@ class Trainer:
 
     def _make(self, step):
         """The step as a compiled function; a step whose Python reads values runs eagerly, which is said once."""
-        if self.run_eagerly:
-            return lambda data: step(tensors(data))
+        if self.run_eagerly or self._on_the_host():
+            return lambda data: step(self._tensors(data))
         from fastdl.core.function import function
 
         compiled = function(step)
         compiled.__name__ = f"{step.__name__.replace('_quiet_', '')} of model '{self.name}'"
         return compiled
+
+    def _on_the_host(self):
+        """Does a layer read strings? Then steps run eagerly: strings never enter a compiled plan."""
+        return any(getattr(layer, "host_only", False) for layer in self._flatten_layers())
+
+    def _tensors(self, data):
+        """Arrays as tensors; strings stay arrays where a layer reads them."""
+        if not self._on_the_host():
+            return tensors(data)
+
+        def each(a):
+            a = a.array[a.index] if isinstance(a, Rows) and a.array.dtype.kind == "U" else a
+            return a if isinstance(a, np.ndarray) and a.dtype.kind == "U" else tensors(a)
+        return tree.map_structure(each, data)
 
     def _prepare(self, batch, training=True):
         """Before the first step: build the model, the losses, the metrics and the optimizer outside any trace."""
@@ -325,7 +339,7 @@ class Trainer:
     def _dry_run(self, x):
         """model(x) once for shapes; what it changed (random counters, recurrent states) is put back."""
         kept = [(v, np.array(v.numpy())) for v in self.variables] if self.built else []
-        y_pred = self._call(tensors(x), False)
+        y_pred = self._call(self._tensors(x), False)
         for variable, value in kept:
             variable.assign(value)
         self._clear_losses()
@@ -338,7 +352,7 @@ class Trainer:
         if inputs:
             wanted = [getattr(t, "dtype", None) for t in tree.flatten(inputs)]
             if len(wanted) == len(leaves):
-                return {id(a): w for a, w in zip(leaves, wanted) if a is not None and w and str(a.dtype) != str(w)}
+                return {id(a): w for a, w in zip(leaves, wanted) if a is not None and w and a.dtype.kind != "U" and str(a.dtype) != str(w)}
         return {id(a): "float32" for a in leaves if a is not None and a.dtype in (np.uint8, np.int8, np.bool_)}
 
     def _check_labels(self, source):

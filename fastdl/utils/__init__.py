@@ -16,6 +16,7 @@ _LAZY = {
     "load_img": "fastdl.utils.image_utils", "save_img": "fastdl.utils.image_utils",
     "img_to_array": "fastdl.utils.image_utils", "array_to_img": "fastdl.utils.image_utils",
     "image_dataset_from_directory": "fastdl.preprocessing", "text_dataset_from_directory": "fastdl.preprocessing",
+    "FeatureSpace": "fastdl.layers.preprocessing.features",
     "timeseries_dataset_from_array": "fastdl.preprocessing",
 }
 
