@@ -15,6 +15,7 @@ from ..primitives import layer_norm as rownorm
 from ..primitives import movement as m
 from ..primitives import reduce as r
 from . import numpy as knp
+from .ctc import ctc_decode, ctc_loss  # noqa: F401
 from .linalg import norm
 from .promotion import as_dtype, axes_of, constant, floating, one_axis, promote, public
 from .symbolic import op
@@ -530,4 +531,4 @@ def polar(abs_, angle):
     return host.complex_of(e.mul(a, e.cos(t)), e.mul(a, e.sin(t)))
 
 
-__all__ = public(globals())
+__all__ = [*public(globals()), "ctc_decode", "ctc_loss"]
