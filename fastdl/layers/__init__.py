@@ -4,7 +4,7 @@ import importlib
 from fastdl.layers.layer import InputSpec, Layer
 
 for _family in ("core", "activation", "regularization", "reshaping", "merging", "convolution", "pooling", "normalization",
-                "recurrent_cells", "recurrent", "wrappers", "attention"):
+                "recurrent_cells", "recurrent", "conv_lstm", "wrappers", "attention"):
     _module = importlib.import_module(f"fastdl.layers.{_family}")
     for _key, _value in list(vars(_module).items()):
         if not _key.startswith("_") and callable(_value) and getattr(_value, "__module__", None) == _module.__name__:
