@@ -79,8 +79,7 @@ def test_conv_lstm_with_the_channels_first(rank):
 
 
 def test_conv_lstm_dropout_lasts_a_sequence_and_ends_with_it():
-    layer = layers.ConvLSTM1D(2, 1, dropout=0.5, recurrent_dropout=0.5, recurrent_initializer="zeros", return_sequences=True, activation="linear",
-                              recurrent_activation="relu", seed=3)
+    layer = layers.ConvLSTM1D(2, 1, dropout=0.5, recurrent_dropout=0.5, recurrent_initializer="zeros", return_sequences=True, seed=3)
     x = np.ones((1, 4, 30, 1), "float32")
     plain, a, b = (layer(x, training=t).numpy() for t in (False, True, True))
     assert np.ptp(plain[0, 0], axis=0).max() < 1e-6 and np.ptp(a[0, 0], axis=0).max() > 1e-3      # some gates' inputs are dropped
