@@ -1,7 +1,7 @@
 /* Attention tile by tile: a tile of queries meets a tile of keys, its scores live in the cache, and softmax's largest value
    and sum are carried from tile to tile (Milakov & Gimelshein 2018; Dao et al. 2022). The matrix of all scores never exists.
    Queries, keys and values lie as [B, T, heads, depth]; a group of query heads may share one key and value head. */
-enum { ATT_Q = 48, ATT_K = 64, ATT_LD = 80 };              /* queries and keys of a tile; a row of scores in memory */
+enum { ATT_Q = 48, ATT_K = 128, ATT_LD = 144 };              /* queries and keys of a tile; a row of scores in memory */
 #define ATT_LOW -2.3819764e38f                             /* a masked score: a row without any other is the plain mean */
 
 typedef struct { int64_t B, Tq, Tk, H, Hk, D, Dv, causal, masked, mb, mh, mq, block, room; float scale; } att;

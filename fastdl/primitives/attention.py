@@ -8,7 +8,7 @@ import numpy as np
 from ..core import native
 from ..core.primitive import Scratch, primitive
 
-TILE_Q, TILE_K, ROW, WIDEST = 48, 64, 80, 32               # as in the kernel
+TILE_Q, ROW, WIDEST = 48, 144, 32                      # as in the kernel
 BLOCK = 4 * TILE_Q                                         # queries for which a thread packs the keys once
 LOW = -0.7 * float(np.finfo("float32").max)
 
