@@ -11,6 +11,8 @@
 #include "kernels/recurrent.c"
 #include "kernels/pool.c"
 #include "kernels/loss.c"
+#include "kernels/ctc.c"
+#include "kernels/attention.c"
 #include "kernels/random.c"
 #include "kernels/update.c"
 #include "kernels/norm.c"

@@ -113,6 +113,20 @@ def reduce_weighted_values(values, sample_weight=None, mask=None, reduction="sum
     return reduce_values(values, sample_weight, reduction)
 
 
+def ctc(y_true, y_pred):
+    """l = -log P(y_true | softmax(y_pred)) over all alignments in time (ops.ctc_loss); 0 is the blank and pads y_true
+
+    y_true (batch, labels), whole numbers; y_pred (batch, time, classes), logits. One value a sample.
+    """
+    if len(y_true.shape) != 2 or len(y_pred.shape) != 3:
+        raise bad_argument("y_true and y_pred", f"shapes {tuple(y_true.shape)} and {tuple(y_pred.shape)}",
+                           "labels (batch, labels) and logits (batch, time, classes)", "pad the labels with 0; end the model with a Dense "
+                           "layer without softmax over the classes and the blank, which is class 0")
+    counts = ops.sum(ops.cast(ops.not_equal(y_true, 0), "int32"), axis=-1)
+    lengths = ops.full((y_pred.shape[0],), y_pred.shape[1], dtype="int32")
+    return ops.ctc_loss(y_true, y_pred, counts, lengths, mask_index=0)
+
+
 # ---------------------------------------------------------------- classes
 class Loss:
     """loss = reduce(call(y_true, y_pred) * sample_weight)
@@ -174,7 +188,7 @@ class LossFunctionWrapper(Loss):
         if not callable(fn):
             raise bad_argument("fn", repr(fn), "a function (y_true, y_pred) -> one value a sample", "pass the function itself", TypeError)
         self.fn, self._fn_kwargs = fn, kwargs
-        self.labels = fn in (sparse_categorical_crossentropy, categorical_generalized_cross_entropy, circle)
+        self.labels = fn in (sparse_categorical_crossentropy, categorical_generalized_cross_entropy, circle, ctc)
 
     def call(self, y_true, y_pred):
         if isinstance(y_true, (Tensor, KerasTensor)) and isinstance(y_pred, (Tensor, KerasTensor)):
@@ -560,6 +574,7 @@ SparseCategoricalCrossentropy = _wrapped("SparseCategoricalCrossentropy", sparse
                                          "sparse_categorical_crossentropy", "from_logits ignore_class reduction axis name dtype",
                                          from_logits=False, ignore_class=None, axis=-1)
 Dice = _wrapped("Dice", dice, "dice", "reduction name axis dtype", axis=None)
+CTC = _wrapped("CTC", ctc, "ctc")
 Tversky = _wrapped("Tversky", tversky, "tversky", "alpha beta reduction name axis dtype", alpha=0.5, beta=0.5, axis=None)
 Circle = _wrapped("Circle", circle, "circle", gamma=80.0, margin=0.4, remove_diagonal=True)
 
@@ -577,12 +592,12 @@ CLASSES = {c.__name__: c for c in (
     Loss, LossFunctionWrapper, MeanSquaredError, MeanAbsoluteError, MeanAbsolutePercentageError, MeanSquaredLogarithmicError,
     CosineSimilarity, Huber, LogCosh, Poisson, Hinge, SquaredHinge, CategoricalHinge, KLDivergence, BinaryCrossentropy,
     BinaryFocalCrossentropy, CategoricalCrossentropy, CategoricalFocalCrossentropy, CategoricalGeneralizedCrossEntropy,
-    SparseCategoricalCrossentropy, Dice, Tversky, Circle)}
+    SparseCategoricalCrossentropy, Dice, Tversky, Circle, CTC)}
 FUNCTIONS = {f.__name__: f for f in (
     mean_squared_error, mean_absolute_error, mean_absolute_percentage_error, mean_squared_logarithmic_error, cosine_similarity, huber,
     log_cosh, poisson, hinge, squared_hinge, categorical_hinge, kl_divergence, binary_crossentropy, binary_focal_crossentropy,
     categorical_crossentropy, categorical_focal_crossentropy, categorical_generalized_cross_entropy, sparse_categorical_crossentropy,
-    dice, tversky, circle)}
+    dice, tversky, circle, ctc)}
 ALIASES = {name: globals()[name] for name in (
     "bce BCE mse MSE mae MAE mape MAPE msle MSLE kld KLD kullback_leibler_divergence cosine_proximity logcosh").split()}
 ALIASES["huber_loss"] = huber

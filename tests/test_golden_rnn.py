@@ -11,7 +11,7 @@ FOLDER = pathlib.Path(__file__).with_name("golden")
 _spec = importlib.util.spec_from_file_location("golden_cases_rnn", FOLDER / "cases_rnn.py")
 cases = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(cases)
-CALLS = {f"{group}/{name}": value for group in ("recurrent", "wrappers", "attention") for name, value in getattr(cases, group)().items()}
+CALLS = {f"{group}/{name}": value for group in ("recurrent", "wrappers", "attention", "conv_lstm") for name, value in getattr(cases, group)().items()}
 NETWORKS = cases.networks()
 
 

@@ -2,6 +2,7 @@
 import numpy as np
 import pytest
 
+from fastdl import layers
 from fastdl.core.tape import GradientTape
 from fastdl.core.tensor import Tensor
 from fastdl.primitives.recurrent import gru_sequence, lstm_sequence, simple_rnn_sequence
@@ -62,3 +63,24 @@ def test_shapes_that_do_not_fit_are_refused(kind):
         run(ins[0], *[Tensor(np.zeros((3, 9), "float32"))] * KINDS[kind][2], *ins[-3:])
     with pytest.raises(ValueError, match="bias"):
         run(*ins[:-1], Tensor(np.zeros(5, "float32")))
+
+
+@pytest.mark.parametrize("rank", (1, 2, 3))
+def test_conv_lstm_with_the_channels_first(rank):
+    x = np.random.default_rng(0).standard_normal((2, 3, *(5, 4, 6)[:rank], 2)).astype("float32")
+    front = (0, 1, rank + 2, *range(2, rank + 2))
+    kind = getattr(layers, f"ConvLSTM{rank}D")
+    last, first = (kind(3, 2, padding="same", return_sequences=True, data_format=f"channels_{where}") for where in ("last", "first"))
+    y = last(x).numpy()
+    first.build(x.transpose(front).shape)
+    first.set_weights(last.get_weights())
+    np.testing.assert_allclose(first(x.transpose(front)).numpy(), y.transpose(front), rtol=1e-5, atol=1e-6)
+    assert first.compute_output_shape(x.transpose(front).shape) == y.transpose(front).shape
+
+
+def test_conv_lstm_dropout_lasts_a_sequence_and_ends_with_it():
+    layer = layers.ConvLSTM1D(2, 1, dropout=0.5, recurrent_dropout=0.5, recurrent_initializer="zeros", return_sequences=True, seed=3)
+    x = np.ones((1, 4, 30, 1), "float32")
+    plain, a, b = (layer(x, training=t).numpy() for t in (False, True, True))
+    assert np.ptp(plain[0, 0], axis=0).max() < 1e-6 and np.ptp(a[0, 0], axis=0).max() > 1e-3      # some gates' inputs are dropped
+    assert np.abs(a - b).max() > 1e-3                                                            # others in the next sequence

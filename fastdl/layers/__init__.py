@@ -4,7 +4,7 @@ import importlib
 from fastdl.layers.layer import InputSpec, Layer
 
 for _family in ("core", "activation", "regularization", "reshaping", "merging", "convolution", "pooling", "normalization",
-                "recurrent_cells", "recurrent", "wrappers", "attention", "preprocessing.numbers", "preprocessing.categories",
+                "recurrent_cells", "recurrent", "conv_lstm", "wrappers", "attention", "preprocessing.numbers", "preprocessing.categories",
                 "preprocessing.lookup", "preprocessing.text", "preprocessing.geometry", "preprocessing.color", "preprocessing.mixing",
                 "preprocessing.sound", "preprocessing.features"):
     _module = importlib.import_module(f"fastdl.layers.{_family}")

@@ -226,6 +226,14 @@ class _Heads(Layer):
             keep = m if keep is None else ops.logical_and(keep, m)
         return keep
 
+    def _at_once(self, q, k, v, keep, causal, scale, training, plain):
+        """The attention of (batch, time, heads, depth) tile by tile, or None where somebody must see or thin the weights."""
+        if (self.dropout and training) or not (plain or keep is None) or q.dtype not in ("float32", "float64"):
+            return None
+        if keep is not None and keep.ndim == 3:
+            keep = ops.expand_dims(keep, 1)
+        return ops.dot_product_attention(q, k, v, mask=keep, scale=scale, is_causal=causal)
+
     def _weights(self, scores, keep, training, plain):
         """softmax(scores) where keep; a query that may look nowhere gets 0 everywhere, or the mean when `plain` (as in Keras)."""
         if plain and keep is not None:
@@ -315,16 +323,23 @@ class MultiHeadAttention(_Heads):
         for t in (query, value, key):
             if getattr(t, "_keras_mask", None) is not None:
                 t._keras_mask = None
-        keep = self._look(query, value, (query_mask, value_mask, key_mask), attention_mask, use_causal_mask)
         b, rank = len(self._batch), query.ndim
         q, k, v = self._query_dense(query), self._key_dense(key), self._value_dense(value)
+        plain = rank == 3 and not self.dropout and not return_attention_scores
+        alone = rank == 3 and use_causal_mask and not any(x is not None for x in (query_mask, value_mask, key_mask, attention_mask, self.sliding_window))
+        keep = None if alone else self._look(query, value, (query_mask, value_mask, key_mask), attention_mask, use_causal_mask)
+        y = self._at_once(q, k, v, keep, alone, 1.0 / math.sqrt(self._key_dim), training, plain) if rank == 3 and not return_attention_scores else None
+        if y is not None:
+            return self._output_dense(ops.multiply(y, self._gate_dense(query)) if self.use_gate else y)
+        if alone:
+            keep = self._look(query, value, (None, None, None), None, True)
         sizes_q, sizes_k = ([t.shape[a] for a in self._attention_axes] for t in (q, k))
         scores = ops.matmul(ops.multiply(self._heads_first(q), 1.0 / math.sqrt(self._key_dim)), ops.swapaxes(self._heads_first(k), -1, -2))
         full = (*scores.shape[:b + 1], *sizes_q, *sizes_k)
         scores = scores if scores.shape == full else ops.reshape(scores, full)
         if keep is not None and keep.ndim != scores.ndim:               # (batch, attended axes of q and k): heads, other axes between
             keep = ops.reshape(keep, (keep.shape[0],) + (1,) * (scores.ndim - keep.ndim) + keep.shape[1:])
-        weights = self._weights(scores, keep, training, plain=rank == 3 and not self.dropout and not return_attention_scores)
+        weights = self._weights(scores, keep, training, plain)
         w = ops.reshape(weights, (*full[:b + 1], math.prod(sizes_q), math.prod(sizes_k)))
         y = ops.matmul(w, self._heads_first(v))
         y = ops.reshape(y, (*full[:b + 1], *sizes_q, self._value_dim))
@@ -384,6 +399,10 @@ class GroupQueryAttention(_Heads):
         key = value if key is None else key
         keep = self._look(query, value, (query_mask, value_mask, key_mask), attention_mask, use_causal_mask)
         q, k, v = self._query_dense(query), self._key_dense(key), self._value_dense(value)
+        plain = not self.dropout and not return_attention_scores
+        y = None if return_attention_scores else self._at_once(q, k, v, keep, False, 1.0 / math.sqrt(self.head_dim), training, plain)
+        if y is not None:
+            return self._output_dense(ops.multiply(y, self._gate_dense(query)) if self.use_gate else y)
         groups = self.num_query_heads // self.num_key_value_heads
         if groups > 1:
             k, v = (ops.repeat(t, groups, axis=2) for t in (k, v))
@@ -391,7 +410,7 @@ class GroupQueryAttention(_Heads):
         scores = ops.matmul(ops.multiply(q, 1.0 / math.sqrt(self.head_dim)), ops.swapaxes(k, -1, -2))
         if keep is not None and keep.ndim == 3:
             keep = ops.expand_dims(keep, 1)
-        weights = self._weights(scores, keep, training, plain=not self.dropout and not return_attention_scores)
+        weights = self._weights(scores, keep, training, plain)
         y = ops.transpose(ops.matmul(weights, v), (0, 2, 1, 3))
         if self.use_gate:
             y = ops.multiply(y, self._gate_dense(query))

@@ -191,7 +191,7 @@ class _OneCell(RNN):
         """One primitive for the whole sequence where the activations are the usual ones; else the loop."""
         cell, x = self.cell, sequences
         if not self._usual() or not hasattr(x, "dtype") or x.dtype not in ("float32", "float64") or x.dtype != cell.kernel.dtype \
-                or not x.shape[1] or mask is not None and (self.zero_output_for_mask or tuple(mask.shape) != tuple(x.shape[:2])):
+                or not x.shape[1] or mask is not None and tuple(mask.shape) != tuple(x.shape[:2]):
             return super().inner_loop(sequences, initial_state, mask, training)
         states, more = flatten(initial_state), []
         if mask is not None:
@@ -208,6 +208,10 @@ class _OneCell(RNN):
         last, new = new[0], new[:len(states)]
         if mask is not None:                         # the last output of a row without a step is zero, whatever its state
             last = ops.where(ops.any(more[0], axis=1, keepdims=True), last, 0.0)
+            if self.zero_output_for_mask:
+                steps = ops.flip(more[0], axis=1) if self.go_backwards else more[0]
+                outputs = ops.multiply(outputs, ops.expand_dims(ops.cast(steps, outputs.dtype), 2)) if self.return_sequences else None
+                last = ops.where(ops.slice(steps, (0, steps.shape[1] - 1), (steps.shape[0], 1)), last, 0.0)
         return last, outputs if self.return_sequences else None, new
 
     def _usual(self):

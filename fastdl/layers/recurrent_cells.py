@@ -145,7 +145,7 @@ class LSTMCell(_Cell):
 
     def _bias(self, columns):
         if not self.unit_forget_bias:
-            return super()._bias(columns)
+            return _Cell._bias(self, columns)
         draw, n = self.bias_initializer, self.units
 
         def forget(shape, dtype=None):

@@ -9,12 +9,13 @@ import numpy as np
 from .. import config
 from ..core.tensor import Tensor, convert_to_tensor
 from ..primitives import elementwise as e
-from ..primitives import host, loss
+from ..primitives import attention, host, loss
 from ..primitives import linalg as la
 from ..primitives import layer_norm as rownorm
 from ..primitives import movement as m
 from ..primitives import reduce as r
 from . import numpy as knp
+from .ctc import ctc_decode, ctc_loss  # noqa: F401
 from .linalg import norm
 from .promotion import as_dtype, axes_of, constant, floating, one_axis, promote, public
 from .symbolic import op
@@ -474,11 +475,22 @@ def dot_product_attention(query, key, value, bias=None, mask=None, scale=None, i
     if k.shape[:3] != v.shape[:3] or q.shape[0] != k.shape[0] or q.shape[3] != k.shape[3] or q.shape[2] % k.shape[2]:
         raise ValueError(f"ops.dot_product_attention: query {q.shape}, key {k.shape} and value {v.shape} do not fit: equal batch, key and "
                          "value equal but for their depth, query and key of equal depth, query heads a multiple of key heads")
+    scale = 1.0 / math.sqrt(q.shape[-1]) if scale is None else float(scale)
+    if bias is None and attn_logits_soft_cap is None and q.dtype in ("float32", "float64"):
+        full = (q.shape[0], q.shape[2], q.shape[1], k.shape[1])
+        if mask is None:
+            return attention.attention(q, k, v, scale=scale, causal=bool(is_causal))[0]
+        keep = convert_to_tensor(mask, "bool")
+        if is_causal:
+            keep = e.logical_and(keep, _causal(*full[2:]))
+        keep = m.reshape(keep, shape=(1,) * (4 - keep.ndim) + tuple(keep.shape)) if keep.ndim < 4 else keep
+        keep = keep if keep.shape[3] == full[3] else m.broadcast_to(keep, shape=(*keep.shape[:3], full[3]))
+        return attention.attention(q, k, v, keep, scale=scale)[0]
     heads = lambda t: m.transpose(t, axes=(0, 2, 1, 3))
     if q.shape[2] != k.shape[2]:
         k, v = (knp.repeat(t, q.shape[2] // k.shape[2], axis=2) for t in (k, v))
     q, k, v = heads(q), heads(k), heads(v)
-    logits = e.mul(la.matmul(q, k, tb=True), 1.0 / math.sqrt(q.shape[-1]) if scale is None else float(scale))
+    logits = e.mul(la.matmul(q, k, tb=True), scale)
     if attn_logits_soft_cap is not None:
         logits = e.mul(e.tanh(e.div(logits, float(attn_logits_soft_cap))), float(attn_logits_soft_cap))
     if bias is not None:
@@ -530,4 +542,4 @@ def polar(abs_, angle):
     return host.complex_of(e.mul(a, e.cos(t)), e.mul(a, e.sin(t)))
 
 
-__all__ = public(globals())
+__all__ = [*public(globals()), "ctc_decode", "ctc_loss"]

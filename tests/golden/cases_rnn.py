@@ -206,6 +206,33 @@ def attention():
     return made
 
 
+VIDEO = {rank: numbers(20 + rank, 2, 4, *(5, 6, 4)[:rank], 3) for rank in (1, 2, 3)}
+
+
+def conv_lstm():
+    """name -> value(keras)"""
+    made, keep = {}, np.array([[1, 0, 1, 1], [0, 1, 1, 0]], bool)
+    for rank in (1, 2, 3):
+        for o in ({}, dict(padding="same", strides=2, return_state=True), dict(dilation_rate=2, padding="same", use_bias=False, return_sequences=True),
+                  dict(go_backwards=True, return_sequences=True, activation="relu", recurrent_activation="hard_sigmoid"),
+                  dict(kernel_size=tuple(range(2, 2 + rank)), padding="same", unit_forget_bias=False)):
+            made[named(f"ConvLSTM{rank}D", **o)] = once(made_of(f"ConvLSTM{rank}D", 2, **{"kernel_size": 3, **o}), VIDEO[rank])
+        made[f"ConvLSTM{rank}D mask"] = once(made_of(f"ConvLSTM{rank}D", 2, 2, return_sequences=True), VIDEO[rank], mask=keep)
+
+    def stateful(keras):
+        layer = keras.layers.ConvLSTM2D(2, 3, stateful=True)
+        layer(VIDEO[2])
+        set_weights(layer)
+        layer.reset_state()
+        return flat([layer(VIDEO[2]), layer(VIDEO[2])])
+
+    made["ConvLSTM2D stateful"] = stateful
+    state = [numbers(30, 2, 5, 6, 2), numbers(31, 2, 5, 6, 2)]
+    made["ConvLSTM2D initial_state"] = once(made_of("ConvLSTM2D", 2, 3, padding="same"), VIDEO[2], initial_state=state)
+    made["Bidirectional ConvLSTM2D"] = once(lambda keras: keras.layers.Bidirectional(keras.layers.ConvLSTM2D(2, 2, return_sequences=True)), VIDEO[2])
+    return made
+
+
 # ---------------------------------------------------------------- training
 STEPS, ROWS, CLASSES, WORDS = 10, 8, 3, 9
 
@@ -235,6 +262,8 @@ def networks():
                                       row("TimeDistributed", row("Dense", 2)), row("Flatten"))
     made["LSTM constrained"] = chain(row("LSTM", UNITS, kernel_regularizer="l2", recurrent_constraint=lambda keras: keras.constraints.MaxNorm(0.7),
                                          bias_regularizer="l1", use_bias=True))
+    made["ConvLSTM1D"] = chain(row("Reshape", (TIME // 2, 2, FEATURES)), row("ConvLSTM1D", 3, 2, padding="same", return_sequences=True),
+                               row("ConvLSTM1D", 2, 2), row("Flatten"), mask_zero=False)
     made["cells"] = chain(lambda keras: keras.layers.RNN([keras.layers.LSTMCell(UNITS), keras.layers.GRUCell(3)]))
     made["custom cell"] = chain(lambda keras: keras.layers.RNN(custom_cell(keras)))
 

@@ -14,7 +14,7 @@ import cases_rnn as cases  # noqa: E402
 
 
 def results():
-    for group in ("recurrent", "wrappers", "attention"):
+    for group in ("recurrent", "wrappers", "attention", "conv_lstm"):
         for name, value in getattr(cases, group)().items():
             yield f"{group}/{name}", value(keras)
     for name, make in cases.networks().items():
