@@ -201,7 +201,7 @@ def _set(layer, group, names, flipped):
             a = a[(slice(None, None, -1),) * (a.ndim - 2)]  # Theano turned kernels by 180 degrees
         arrays.append(a)
     for v, a in zip(variables, arrays):
-        v.assign(np.ascontiguousarray(a, dtype=v.dtype))
+        v.assign(np.array(a, dtype=v.dtype, order="C"))
 
 
 def _converted(layer, v, group, name):
