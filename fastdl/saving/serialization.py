@@ -267,6 +267,12 @@ def deserialize_keras_object(config, custom_objects=None, safe_mode=True, **kwar
             return _read(config, module_objects)
         with CustomObjectScope(custom_objects):
             return _read(config, module_objects)
+    except (FileError, ImportError):
+        raise
+    except Exception as error:
+        if _local.depth > 1:
+            raise
+        raise FileError(f"the config does not make an object: {type(error).__name__}: {str(error)[:500]}") from error
     finally:
         _local.depth -= 1
 
