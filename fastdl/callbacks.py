@@ -560,9 +560,13 @@ class BackupAndRestore(Callback):
         from fastdl.saving import checkpoint
         checkpoint.restore_training(self.model, state["training"])
         self._batches = state["batches"]
-        for callback, (name, kept) in zip(self._others, state["callbacks"]):
-            if type(callback).__name__ == name and hasattr(callback, "set_state"):
-                callback.set_state(kept)
+        kept = {}
+        for name, inner in state["callbacks"]:
+            kept.setdefault(name, []).append(inner)
+        for callback in self._others:
+            found = kept.get(type(callback).__name__)
+            if found and hasattr(callback, "set_state"):
+                callback.set_state(found.pop(0))
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch = epoch

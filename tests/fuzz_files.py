@@ -218,6 +218,9 @@ def main():
     if not given.atheris:
         limited()
 
+    def report():
+        print(f"{sum(counts.values()) + sum(found.values())} inputs: {counts}; {len(found)} findings: {found}", flush=True)
+
     def one(data):
         if not given.atheris:
             signal.alarm(10)
@@ -232,19 +235,19 @@ def main():
         finally:
             if not given.atheris:
                 signal.alarm(0)
+            elif (sum(counts.values()) + sum(found.values())) % 1000 == 0:       # libFuzzer ends without a last word
+                report()
 
     if given.atheris:
         atheris.Setup([sys.argv[0], f"-max_total_time={int(60 * given.minutes)}", "-max_len=120", "-rss_limit_mb=4096", "-timeout=10", "-verbosity=0",
                        f"-seed={given.seed % 2 ** 31}"], one)
-        import atexit
-        atexit.register(lambda: print(f"{sum(counts.values()) + sum(found.values())} inputs: {counts}; {len(found)} findings: {found}", flush=True))
         atheris.Fuzz()
         return
     import random
     draw = random.Random(given.seed)
     while time.time() < end:
         one(draw.randbytes(draw.choice((12, 24, 48, 96))))
-    print(f"{sum(counts.values()) + sum(found.values())} inputs: {counts}; {len(found)} findings: {found}")
+    report()
 
 
 if __name__ == "__main__":

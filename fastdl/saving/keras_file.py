@@ -340,6 +340,8 @@ def _load_archive(path, found, assets, size, compile, allow_large, trusted):
                 start = f"{inner}/"
                 obj.load_own_assets({k[len(start):]: v for k, v in assets.items() if k.startswith(start)})
         _build_optimizer(model)
+        if compile and isinstance(config.get("compile_config"), dict):
+            legacy_h5.of_keras_2(model.optimizer, config["compile_config"].get("optimizer"), version)
         with weights_h5.reading(found[WEIGHTS], f"{path}: {WEIGHTS}", trusted) as root:
             weights_h5.load(model, root, optimizer=compile)
     return model
@@ -363,6 +365,7 @@ def _load_legacy(path, size, compile, allow_large, trusted):
                 except Exception as error:
                     raise FileError(f"how it was compiled is not understood ({error}). Fix: load_model(..., compile=False), then model.compile(...)") from error
                 _build_optimizer(model)
+                legacy_h5.of_keras_2(model.optimizer, arguments.get("optimizer"), version)
                 legacy_h5.load_optimizer(model.optimizer, root)
     return model
 
