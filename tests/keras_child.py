@@ -1,4 +1,5 @@
-"""Run by test_keras_round_trip.py with a Python that has Keras 3: `write FOLDER` makes files, `read FOLDER` opens those of fastdl."""
+"""Run by test_keras_round_trip.py with a Python that has Keras 3: `write FOLDER` makes files, `read FOLDER` opens those of
+fastdl, `predict FOLDER` those that fastdl saved again."""
 import json
 import os
 import pathlib
@@ -45,11 +46,28 @@ def read(folder, name):
     np.savez_compressed(folder / f"{name}.out.npz", **made)
 
 
+@keras.saving.register_keras_serializable("fastdl", "hard_sigmoid_keras2")
+def hard_sigmoid_keras2(x):
+    """What a program must give Keras 3 for networks whose hard_sigmoid is that of Keras 2."""
+    return keras.ops.clip(0.2 * x + 0.5, 0.0, 1.0)
+
+
+def predict(folder, name):
+    """name.out.npz: what Keras says to name.x.npz, and that it trains on."""
+    model = keras.models.load_model(folder / f"{name}.keras")
+    with np.load(folder / f"{name}.x.npz") as f:
+        x = [f[k] for k in sorted(f.files)]
+    predicted = A._list(model.predict(x if len(x) > 1 else x[0], verbose=0))
+    if model.compiled:
+        model.train_on_batch(x if len(x) > 1 else x[0], predicted if len(predicted) > 1 else predicted[0])
+    np.savez(folder / f"{name}.out.npz", *predicted)
+
+
 def main(what, folder, *names):
     folder, errors = pathlib.Path(folder), {}
-    for name in names or A.every():
+    for name in names or ([p.name[:-6] for p in folder.glob("*.x.npz")] if what == "predict" else A.every()):
         try:
-            {"write": write, "read": read}[what](folder, name)
+            {"write": write, "read": read, "predict": predict}[what](folder, name)
         except Exception:
             errors[name] = traceback.format_exc()[-1500:]
     (folder / f"{what}_errors.json").write_text(json.dumps(errors))

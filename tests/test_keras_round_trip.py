@@ -138,6 +138,30 @@ def read_by_keras(tmp_path_factory):
 
 
 @pytest.mark.needs_keras
+def test_keras_opens_old_files_that_fastdl_saved_again(tmp_path):
+    """The bridge: files of Keras 2, most of which Keras 3 cannot open, as Keras 3's own."""
+    spec = importlib.util.spec_from_file_location("keras_2_by_hand", GOLDEN / "keras_2_by_hand.py")
+    by_hand = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(by_hand)
+    old = tmp_path / "old"
+    old.mkdir()
+    with zipfile.ZipFile(GOLDEN / "keras_2_15.zip") as z:
+        z.extractall(old)
+        answers = np.load(old / "answers.npz")
+    cases = {name: ([x], answer["predicts"]) for name, (x, answer) in by_hand.write(old).items()}
+    for name in {k.split(".")[0] for k in answers.files}:
+        x, want = ([answers[k] for k in sorted(answers.files) if k.startswith(f"{name}.{part}")] for part in ("x", "before"))
+        cases.update({f"{name}.{suffix}": (x, want[0]) for suffix in ("h5", "keras")})
+    for name, (x, _) in cases.items():
+        models.load_model(old / name).save(tmp_path / f"{name}.keras")
+        np.savez(tmp_path / f"{name}.x.npz", *x)
+    assert with_keras("predict", tmp_path) == {}
+    for name, (_, want) in cases.items():
+        with np.load(tmp_path / f"{name}.out.npz") as got:
+            assert np.abs(got["arr_0"] - want).max() <= 1e-5, name
+
+
+@pytest.mark.needs_keras
 @pytest.mark.parametrize("name", NAMES)
 def test_keras_writes_and_fastdl_goes_on(name, written_by_keras):
     folder, errors = written_by_keras

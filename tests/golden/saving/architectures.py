@@ -112,6 +112,13 @@ def constrained(K):
 
 
 @architecture
+def begins_with_a_layer(K):
+    """No Input: the first layer says what comes in, as programs for Keras 2 write it."""
+    L = K.layers
+    return K.Sequential([L.Conv1D(4, 3, activation="relu", input_shape=(8, 3)), L.Bidirectional(L.LSTM(3)), L.Dense(3)])
+
+
+@architecture
 def built_on_data(K):
     L = K.layers
     model = K.Sequential([L.Dense(6, activation="gelu"), L.BatchNormalization(), L.Dense(3, activation="softmax")])
