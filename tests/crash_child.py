@@ -5,6 +5,7 @@ It says "begun" when fit starts, and writes end.npz and history.txt when it is o
 import os
 import signal
 import sys
+import time
 
 import numpy as np
 
@@ -38,7 +39,7 @@ class Kill(Callback):
 
 
 class Shuffled:
-    """A Sequence that shuffles itself after each epoch and draws noise for each batch."""
+    """A Sequence that shuffles itself after each epoch, slow enough to be read ahead."""
 
     def __init__(self, x, y):
         self.x, self.y, self.order = x, y, np.arange(len(x))
@@ -48,7 +49,8 @@ class Shuffled:
 
     def __getitem__(self, k):
         rows = self.order[k * 8:k * 8 + 8]
-        return self.x[rows] + np.random.normal(size=(len(rows), 4)).astype("float32") * 0.01, self.y[rows]
+        time.sleep(0.0005)
+        return self.x[rows] + np.random.default_rng([k, rows[0]]).normal(size=(len(rows), 4)).astype("float32") * 0.01, self.y[rows]
 
     def on_epoch_end(self):
         np.random.shuffle(self.order)
@@ -58,6 +60,7 @@ def endless(x, y):
     draw = np.random.default_rng(9)
     while True:
         rows = draw.integers(0, len(x), 8)
+        time.sleep(0.0005)
         yield x[rows], y[rows]
 
 
