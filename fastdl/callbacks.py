@@ -106,6 +106,8 @@ class CallbackList(Callback):
         for mode in ("train", "test", "predict"):
             self._begin[mode] = [c for c in self.callbacks if _defines(c, f"on_{mode}_batch_begin")]
             self._end[mode] = [c for c in self.callbacks if _defines(c, f"on_{mode}_batch_end")]
+        self._backups = [c for c in self.callbacks if isinstance(c, BackupAndRestore)]
+        self.sources, self.resumed = [], None               # the data of fit; where a restored run goes on
         self._lazy = {m: bool(c) and all(isinstance(x, ProgbarLogger) for x in c) for m, c in self._end.items()}
 
     def append(self, callback):
@@ -120,8 +122,6 @@ class CallbackList(Callback):
         super().set_model(model)
         for callback in self.callbacks:
             callback.set_model(model)
-            if isinstance(callback, BackupAndRestore):
-                callback.others = [c for c in self.callbacks if c is not callback]
 
     def batch_begin(self, mode, batch):
         for callback in self._begin[mode]:
@@ -140,6 +140,9 @@ class CallbackList(Callback):
         logs = make_logs() if callable(make_logs) else (make_logs or {})
         for callback in callbacks:
             getattr(callback, f"on_{mode}_batch_end")(batch, logs)
+        if mode == "train":
+            for backup in self._backups:
+                backup.after_batch(batch, logs)
 
     def on_train_batch_begin(self, batch, logs=None): self.batch_begin("train", batch)
     def on_train_batch_end(self, batch, logs=None): self.batch_end("train", batch, logs)
@@ -153,14 +156,24 @@ class CallbackList(Callback):
         for callback in self.callbacks:
             getattr(callback, hook)(*args)
 
-    def on_epoch_begin(self, epoch, logs=None): self._each("on_epoch_begin", epoch, logs or {})
-    def on_epoch_end(self, epoch, logs=None):
-        self._each("on_epoch_end", epoch, {} if logs is None else logs)
-        for callback in self.callbacks:
-            if isinstance(callback, BackupAndRestore):
-                callback.after_epoch()
+    # Backups come last: they keep, and put back, what all the others did.
+    def on_epoch_begin(self, epoch, logs=None):
+        self._each("on_epoch_begin", epoch, logs or {})
+        for backup in self._backups:
+            backup.after_epoch_begin()
 
-    def on_train_begin(self, logs=None): self._each("on_train_begin", logs or {})
+    def on_epoch_end(self, epoch, logs=None):
+        logs = {} if logs is None else logs
+        self._each("on_epoch_end", epoch, logs)
+        for backup in self._backups:
+            backup.after_epoch_end(epoch, logs)
+
+    def on_train_begin(self, logs=None):
+        self._each("on_train_begin", logs or {})
+        self.resumed = None
+        for backup in self._backups:
+            self.resumed = backup.after_train_begin(self) or self.resumed
+
     def on_train_end(self, logs=None): self._each("on_train_end", logs or {})
     def on_test_begin(self, logs=None): self._each("on_test_begin", logs or {})
     def on_test_end(self, logs=None): self._each("on_test_end", logs or {})
@@ -499,8 +512,9 @@ def _keep_going(error, path):
 class BackupAndRestore(Callback):
     """A training that was killed goes on where it was: fit() with the same arguments ends as if nothing had happened.
 
-    `backup_dir` gets one file with weights, optimizer, random counters, position, History and the other callbacks' state,
-    after each epoch or each `save_freq` batches. It goes when fit() ends by itself, unless delete_checkpoint=False.
+    `backup_dir` gets one file with weights, optimizer, random counters, position, History and the other callbacks' state
+    (their get_state(), set_state()), after each epoch or each `save_freq` batches. It goes when fit() ends by itself, unless
+    delete_checkpoint=False. One training at a time may use a folder. A generator is read again up to where it was.
     """
 
     def __init__(self, backup_dir, save_freq="epoch", double_checkpoint=True, delete_checkpoint=True, verbose=0):
@@ -509,68 +523,90 @@ class BackupAndRestore(Callback):
             raise bad_argument("save_freq", repr(save_freq), '"epoch" or a number of batches', 'save_freq="epoch"')
         self.backup_dir, self.save_freq, self.delete_checkpoint, self.verbose = str(backup_dir), save_freq, delete_checkpoint, verbose
         self.path = os.path.join(self.backup_dir, "training.snapshot")
-        self.others, self._state, self._epoch, self._batches, self._start = [], None, 0, 0, None
+        self._state, self._lock, self._epoch, self._batches = None, None, 0, 0
         if save_freq != "epoch":
-            self.on_train_batch_end = self._after_batch
+            self.on_train_batch_end = lambda batch, logs=None: None         # asks for the logs of every batch
 
     def on_train_begin(self, logs=None):
         from fastdl.saving import checkpoint
         os.makedirs(self.backup_dir, exist_ok=True)
+        self._lock = checkpoint.lock(os.path.join(self.backup_dir, "training.lock"))
         self._state, self._batches = checkpoint.newest_snapshot(self.path), 0
-        if self._state is not None:
-            checkpoint.restore_training(self.model, self._state["training"])
-            self.model._compile_resume = (self._state["epoch"], self._state["batch"])
-            if self.verbose:
-                print(f"Resuming from {self.path}: epoch {self._state['epoch'] + 1}, batch {self._state['batch']}.")
 
-    def on_epoch_begin(self, epoch, logs=None):
-        self._epoch, self._start = epoch, np.random.get_state()
-        self._put_back()
-
-    def _put_back(self):
-        """After the others' on_train_begin and the reset of metrics, which would undo it."""
-        state, self._state = self._state, None
+    def after_train_begin(self, run):
+        """When all callbacks have begun: put everything back; (epoch, batch, logs) to go on at, None for a new training."""
+        self._others, self._sources = [c for c in run.callbacks if c is not self], run.sources
+        state = self._state
         if state is None:
-            return
+            return None
+        self._check(state)
+        for source, position in zip(self._sources, state["positions"]):
+            if position is not None:
+                source.resume(position)
+        self._put_back(state)
+        if self.verbose:
+            print(f"Resuming from {self.path}: epoch {state['epoch'] + 1}, batch {state['batch']}.")
+        return (self.params["epochs"] if state["stopped"] else state["epoch"]), state["batch"], state["logs"]
+
+    def _check(self, state):
+        from fastdl.errors import FileError
+        now = [s.describe() for s in self._sources]
+        if now != state["data"]:
+            before, after = next(((a, b) for a, b in zip(state["data"], now) if a != b), (state["data"], now))
+            raise FileError(f"{self.path} is of a training on other data: {before} then, {after} now. Fix: call fit() with the same data and "
+                            f"batch_size to go on, or delete {self.path}* to start anew.")
+
+    def _put_back(self, state):
         from fastdl.saving import checkpoint
         checkpoint.restore_training(self.model, state["training"])
-        if not state["batch"]:
-            self.model.reset_metrics()
-        self._start, self._batches = np.random.get_state(), state["batches"]
-        for callback, (name, kept) in zip(self.others, state["callbacks"]):
-            if type(callback).__name__ == name:
-                callback.set_state(kept)
+        self._batches = state["batches"]
+        kept = {}
+        for name, inner in state["callbacks"]:
+            kept.setdefault(name, []).append(inner)
+        for callback in self._others:
+            found = kept.get(type(callback).__name__)
+            if found and hasattr(callback, "set_state"):
+                callback.set_state(found.pop(0))
 
-    def _after_batch(self, batch, logs=None):
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
+
+    def after_epoch_begin(self):
+        """Inside an epoch its beginning has been before: what the callbacks did for it now is undone."""
+        state, self._state = self._state, None
+        if state is not None and state["batch"]:
+            self._put_back(state)
+
+    def after_batch(self, batch, logs):
+        if self.save_freq == "epoch":
+            return
         self._batches += 1
         if self._batches % self.save_freq == 0:
-            self._write(self._epoch, batch + 1)
+            self._write(self._epoch, batch + 1, logs)
 
-    def on_epoch_end(self, epoch, logs=None):
-        self._ended = epoch + 1, logs            # History writes this epoch down after us: save when all have
+    def after_epoch_end(self, epoch, logs):
+        if self.save_freq == "epoch" or self.model.stop_training:
+            self._write(epoch + 1, 0, logs)
 
-    def after_epoch(self):
-        if self.save_freq == "epoch":
-            self._write(self._ended[0], 0)
-
-    def _write(self, epoch, batch):
+    def _write(self, epoch, batch, logs):
         from fastdl.saving import checkpoint
-        training = checkpoint.training_state(self.model)
-        if batch:                                # the permutation of this epoch is drawn again, from where it was drawn
-            training["numpy"] = [self._start[0], np.asarray(self._start[1]), *(kind(v) for kind, v in zip((int, int, float), self._start[2:]))]
-        kept = [[type(c).__name__, c.get_state() if hasattr(c, "get_state") else {}] for c in self.others]
+        if not np.isfinite(logs.get("loss", 0.0)):
+            return                               # what is kept is worth going back to
+        kept = [[type(c).__name__, c.get_state() if hasattr(c, "get_state") else {}] for c in self._others]
+        state = {"epoch": epoch, "batch": batch, "batches": self._batches, "stopped": bool(self.model.stop_training), "logs": logs,
+                 "training": checkpoint.training_state(self.model), "callbacks": kept, "data": [s.describe() for s in self._sources],
+                 "positions": [s.position(bool(batch) and k == 0) for k, s in enumerate(self._sources)]}
         try:
-            checkpoint.write_snapshot(self.path, {"epoch": epoch, "batch": batch, "batches": self._batches, "training": training,
-                                                  "callbacks": kept})
+            checkpoint.write_snapshot(self.path, state)
         except OSError as error:
             _keep_going(error, self.path)
 
     def on_train_end(self, logs=None):
-        self._put_back()
-        loss = (logs or {}).get("loss")
-        if self.delete_checkpoint and (loss is None or np.isfinite(loss)):
-            from fastdl.saving.checkpoint import remove_snapshots
-            remove_snapshots(self.path)
+        from fastdl.saving import checkpoint
+        if self.delete_checkpoint and np.isfinite((logs or {}).get("loss", 0.0)):
+            checkpoint.remove_snapshots(self.path)
+        checkpoint.unlock(self._lock)
+        self._lock = None
 
 
 class CSVLogger(Callback):
@@ -579,24 +615,41 @@ class CSVLogger(Callback):
     def __init__(self, filename, separator=",", append=False):
         super().__init__()
         self.filename, self.separator, self.append = filename, separator, append
-        self._file = self._writer = self._names = None
+        self._file = self._names = self._resume = None
 
     def on_train_begin(self, logs=None):
-        self._header = not (self.append and os.path.exists(self.filename) and os.path.getsize(self.filename))
-        self._file = open(self.filename, "a" if self.append else "w", newline="", encoding="utf-8")
-        self._writer = None
+        self.on_train_end()                      # of a training that ended by an error
+        self._resume = None
 
-    def on_epoch_end(self, epoch, logs=None):
+    def get_state(self):
+        return {"names": self._names, "size": self._file.tell()} if self._file else self._resume
+
+    def set_state(self, state):
+        self._resume = state
+
+    def _open(self, logs):
+        """At the first row, not before: a resumed training keeps the rows that it has written, and none after them."""
+        size = os.path.getsize(self.filename) if os.path.exists(self.filename) else 0
+        keep = self._resume["size"] if self._resume else size if self.append else 0
+        self._file = open(self.filename, "r+" if 0 < keep <= size else "w", newline="", encoding="utf-8")
+        self._file.truncate(keep if 0 < keep <= size else 0)
+        self._file.seek(0, os.SEEK_END)
+        self._names = self._resume["names"] if self._resume else list(logs)
+        if not self._file.tell():
+            self._row(["epoch", *self._names])
+
+    def _row(self, values):
         import csv
 
-        if self._writer is None:
-            self._names = list(logs or {})
-            self._writer = csv.writer(self._file, delimiter=self.separator)
-            if self._header:
-                self._writer.writerow(["epoch", *self._names])
-        self._writer.writerow([epoch, *((logs or {}).get(name, "NA") for name in self._names)])
+        csv.writer(self._file, delimiter=self.separator).writerow(values)
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self._file is None:
+            self._open(logs or {})
+        self._row([epoch, *((logs or {}).get(name, "NA") for name in self._names)])
         self._file.flush()
 
     def on_train_end(self, logs=None):
-        self._file.close()
-        self._file = self._writer = None
+        if self._file is not None:
+            self._file.close()
+            self._file = None

@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-DATA = "FASTDL_SHARED_DATA"
+DATA, KERAS = "FASTDL_SHARED_DATA", "FASTDL_KERAS_PYTHON"
 if os.environ.get(DATA):
     os.environ[DATA] = os.path.abspath(os.environ[DATA])
 # Children that tests start must find the installed package, not the sources in the folder where pytest was called.
@@ -14,12 +14,15 @@ os.chdir(pathlib.Path(__file__).parent)
 
 def pytest_configure(config):
     config.addinivalue_line("markers", f"shared_data: needs real models and data in the folder that the variable {DATA} names")
+    config.addinivalue_line("markers", f"needs_keras: runs Keras 3, installed here or in the Python that the variable {KERAS} names")
     config.addinivalue_line("markers", "needs(package, ...): needs packages that the tests do not require")
 
 
 def reason_to_leave_out(item):
     if item.get_closest_marker("shared_data") and not os.environ.get(DATA):
         return f"{DATA} is not set"
+    if item.get_closest_marker("needs_keras") and not os.environ.get(KERAS) and importlib.util.find_spec("keras") is None:
+        return f"Keras 3 is not installed, and {KERAS} is not set"
     wanted = [p for m in item.iter_markers("needs") for p in m.args]
     missing = [p for p in wanted if importlib.util.find_spec(p) is None]
     return f"without {' and '.join(missing)}" if missing else None

@@ -627,8 +627,6 @@ class Layer(symbolic.Operation):
                 break
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = serialize_value("regularizer", self.activity_regularizer)
-        if self.__dict__.get("_input_shape_arg") is not None and not ("batch_shape" in config):
-            config["batch_input_shape"] = list(self._input_shape_arg)
         return config
 
     @classmethod

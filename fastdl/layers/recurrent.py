@@ -169,8 +169,6 @@ class RNN(Layer):
             config["time_major"] = True
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = serialize_value("regularizer", self.activity_regularizer)
-        if self.__dict__.get("_input_shape_arg") is not None:
-            config["batch_input_shape"] = list(self._input_shape_arg)
         return config
 
     def get_config(self):

@@ -28,8 +28,6 @@ class Wrapper(Layer):
         config = {"name": self.name, "trainable": self._trainable, "dtype": self._dtype, "layer": _config_of(self.layer)}
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = serialize_value("regularizer", self.activity_regularizer)
-        if self.__dict__.get("_input_shape_arg") is not None:
-            config["batch_input_shape"] = list(self._input_shape_arg)
         return config
 
 
@@ -118,7 +116,6 @@ class Bidirectional(Layer):
 
     def _copy(self, layer, config):
         from fastdl.saving import serialization
-        config.pop("batch_input_shape", None)
         with serialization.custom_object_scope({type(layer).__name__: type(layer)}):
             return type(layer).from_config(config)
 
@@ -212,8 +209,6 @@ class Bidirectional(Layer):
                   "layer": _config_of(self.forward_layer), "backward_layer": _config_of(self.backward_layer)}
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = serialize_value("regularizer", self.activity_regularizer)
-        if self.__dict__.get("_input_shape_arg") is not None:
-            config["batch_input_shape"] = list(self._input_shape_arg)
         return config
 
     @classmethod

@@ -159,12 +159,17 @@ class Sequential(Model):
     def _from_config(cls, config, custom_objects):
         from fastdl.errors import FileError
         from fastdl.saving import serialization
-        model = cls(name=config.get("name"))
+        model, names = cls(name=config.get("name")), set()
         for entry in config["layers"]:
             layer = serialization.deserialize_keras_object(entry, custom_objects=custom_objects)
             if not isinstance(layer, Layer):
                 raise FileError(f"The config lists a {type(layer).__name__} among the model's layers, which is no layer: {entry!r:.80}")
-            model.add(layer)
+            if layer.name in names:
+                raise ValueError(f"it has two layers named {layer.name!r}")
+            names.add(layer.name)
+            # add() looks through all layers each time: a file may list very many.
+            model._sequence.append(layer) if model._sequence else model.add(layer, rebuild=False)
+        model._try_build()
         shape = config.get("build_input_shape")
         if model._functional is None and shape and model._sequence:
             model.build(tuple(shape))

@@ -13,11 +13,18 @@ def full(value):
     return lambda shape, dtype=None: np.full(shape, value, dtype or config.floatx())
 
 
+def root(optimizer, x):
+    """What a gradient is divided by: sqrt(x + epsilon), or sqrt(x) + epsilon"""
+    return ops.sqrt(x) + optimizer.epsilon if optimizer.epsilon_outside else ops.sqrt(x + optimizer.epsilon)
+
+
 class Adagrad(Optimizer):
     """a = a + g^2; w = w - lr g / sqrt(a + epsilon)
 
     Duchi et al., 2011. `a` starts at initial_accumulator_value.
     """
+
+    epsilon_outside = False                  # sqrt(a) + epsilon, as in Keras 2: set where a model comes from such a file
 
     def __init__(self, learning_rate=0.001, initial_accumulator_value=0.1, epsilon=1e-7, **kwargs):
         super().__init__(learning_rate, **kwargs)
@@ -32,7 +39,7 @@ class Adagrad(Optimizer):
     def update_step(self, gradient, variable, learning_rate):
         a = self._accumulators[self._get_variable_index(variable)]
         a.assign_add(ops.square(gradient))
-        sgd_update(variable, gradient / ops.sqrt(a + self.epsilon), learning_rate)
+        sgd_update(variable, gradient / root(self, a), learning_rate)
 
     def get_config(self):
         return {**super().get_config(), "initial_accumulator_value": self.initial_accumulator_value, "epsilon": self.epsilon}
@@ -44,6 +51,8 @@ class RMSprop(Optimizer):
     centered: v - a^2 in place of v, a the average of g. momentum: m = momentum m + lr g / sqrt(...), w = w - m.
     Hinton's lecture, 2012.
     """
+
+    epsilon_outside = False                  # sqrt(v) + epsilon, as in Keras 2: set where a model comes from such a file
 
     def __init__(self, learning_rate=0.001, rho=0.9, momentum=0.0, epsilon=1e-7, centered=False, **kwargs):
         super().__init__(learning_rate, **kwargs)
@@ -62,7 +71,7 @@ class RMSprop(Optimizer):
     def update_step(self, gradient, variable, learning_rate):
         k = self._get_variable_index(variable)
         v = self._velocities[k]
-        if not self.centered and not self.momentum > 0:
+        if not self.centered and not self.momentum > 0 and not self.epsilon_outside:
             rmsprop_update(variable, v, gradient, learning_rate, rho=self.rho, epsilon=self.epsilon)
             return
         step_towards(v, ops.square(gradient), 1 - self.rho)
@@ -71,7 +80,7 @@ class RMSprop(Optimizer):
             average = self._average_gradients[k]
             step_towards(average, gradient, 1 - self.rho)
             spread = v - ops.square(average)
-        step = gradient / ops.sqrt(spread + self.epsilon)
+        step = gradient / root(self, spread)
         if self.momentum > 0:
             m = self._momentums[k]
             m.assign(m * float(self.momentum) + step * learning_rate)

@@ -1,6 +1,8 @@
 """Averages of the gradient and of its square: Adam, AdamW, Adamax, Nadam, Lamb."""
 import math
 
+import numpy as np
+
 from fastdl import config, ops
 from fastdl.errors import bad_argument
 from fastdl.optimizers.optimizer import Optimizer, step_towards
@@ -113,6 +115,13 @@ class Nadam(Optimizer):
         super().build(variables)
         self._momentums, self._velocities = self.add_optimizer_variables(self._trainable_variables, ["momentum", "velocity"])
         self._u_product = self.add_variable((), initializer="ones", name="u_product")
+
+    def variables_of_keras_2(self):
+        return [v for v in super().variables_of_keras_2() if v is not self._u_product]
+
+    def derive(self):
+        steps = np.arange(1, int(self.iterations) + 1)
+        self._u_product.assign(np.float32(np.prod(self.beta_1 * (1 - 0.5 * 0.96 ** steps))))
 
     def _shares(self):
         """What m and g weigh in m^, and 1 / sqrt(1 - b2^t); moves U on."""

@@ -399,7 +399,20 @@ class Optimizer:
         for k, v in enumerate(self._variables):
             store[str(k)] = v.numpy()
 
+    def variables_of_keras_2(self):
+        """Those that tf.keras 2.11 to 2.15 saved, in its order: the learning rate is in the config alone."""
+        return [v for v in self._variables if v is not self._learning_rate]
+
+    def derive(self):
+        """After the variables of such a file were loaded: what follows from them."""
+
     def load_own_variables(self, store):
+        older = self.variables_of_keras_2()
+        if len(store.keys()) == len(older) < len(self._variables):
+            for k, v in enumerate(older):
+                v.assign(np.asarray(store[str(k)]))
+            self.derive()
+            return
         if len(store.keys()) != len(self._variables):
             warnings.warn(f"The state of optimizer {self.name!r} is not loaded: the file has {len(store.keys())} variables, the optimizer "
                           f"{len(self._variables)}{'' if self.built else ' (it is not built yet)'}. Training goes on with a fresh state.",

@@ -9,7 +9,11 @@ import hashlib
 import itertools
 import json
 import os
+import platform
+import random as python_random
+import shutil
 import struct
+import threading
 
 import numpy as np
 
@@ -25,7 +29,7 @@ _count = itertools.count()
 def replacing(path):
     """A binary file to write; it takes the place of `path` when the block ends without an error, and only then."""
     path = os.path.realpath(os.fspath(path))                # a link stays a link: what it points to is replaced
-    temporary = f"{path}.tmp-{os.getpid()}-{next(_count)}"
+    temporary = _temporary(path)
     try:
         with open(temporary, "w+b") as f:
             yield f
@@ -33,9 +37,54 @@ def replacing(path):
             os.fsync(f.fileno())
         _rename(temporary, path)
     except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
+        _unlink(temporary)
         raise
+
+
+@contextlib.contextmanager
+def replacing_folder(path):
+    """The same for a folder: its files are written under another name, then the two change places."""
+    path = os.path.realpath(os.fspath(path))
+    temporary, old = _temporary(path), f"{path}.old"
+    try:
+        os.makedirs(temporary)
+        yield temporary
+        _sync_folder(temporary)
+        shutil.rmtree(old, ignore_errors=True)
+        if os.path.exists(path):
+            _rename(path, old)                              # a crash between the two leaves it under that name
+        _rename(temporary, path)
+        shutil.rmtree(old, ignore_errors=True)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def _temporary(path):
+    """A new name beside `path`; what processes of this machine that are no more left under such names goes."""
+    start = f"{os.path.basename(path)}.tmp-{platform.node()}-"
+    folder = os.path.dirname(path)
+    for name in os.listdir(folder) if os.path.isdir(folder) and os.name != "nt" else ():
+        process = name[len(start):].split("-")[0] if name.startswith(start) else ""
+        if process.isdigit() and not _lives(int(process)):
+            left = os.path.join(folder, name)
+            shutil.rmtree(left, ignore_errors=True) if os.path.isdir(left) else _unlink(left)
+    return os.path.join(folder, f"{start}{os.getpid()}-{next(_count)}")
+
+
+def _lives(process):
+    try:
+        os.kill(process, 0)                                 # signal 0 only asks
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass
+    return True
+
+
+def _unlink(path):
+    with contextlib.suppress(OSError):
+        os.unlink(path)
 
 
 def _rename(source, target):
@@ -60,6 +109,48 @@ def _sync_folder(folder):
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+_held = {}                                                  # path -> (thread, file) of the locks of this process
+
+
+def lock(path):
+    """Hold `path` for one training; the lock goes with the process, however that ends. FileError where another has it."""
+    path = os.path.realpath(path)
+    thread, _ = _held.get(path, (None, None))
+    if thread == threading.get_ident():                     # of a training here that ended by an error
+        return path
+    while thread is None:
+        file = open(path, "a+b")
+        try:
+            _lock_file(file)
+            if os.fstat(file.fileno()).st_ino == os.stat(path).st_ino:
+                _held[path] = threading.get_ident(), file
+                return path
+            file.close()                                    # it was the file of one that has just ended, and is gone
+        except FileNotFoundError:
+            file.close()
+        except (BlockingIOError, PermissionError):
+            file.close()
+            break
+    raise FileError(f"Another training uses the folder {os.path.dirname(path)!r} for its backups. Fix: wait for its end, or give each training a "
+                    "backup_dir of its own.")
+
+
+def unlock(path):
+    _, file = _held.pop(path, (None, None))
+    if file is not None:
+        _unlink(path)
+        file.close()
+
+
+def _lock_file(file):
+    if os.name == "nt":
+        import msvcrt
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)     # unlike flock(), not inherited by a forked child
 
 
 def is_full(error):
@@ -130,8 +221,7 @@ def newest_snapshot(path):
 
 def remove_snapshots(path):
     for name in (path + ".new", path, path + ".old"):
-        with contextlib.suppress(OSError):
-            os.unlink(name)
+        _unlink(name)
 
 
 def _take_arrays(x, arrays):
@@ -169,11 +259,11 @@ def _put_arrays(x, arrays):
 def training_state(model):
     """Everything of a run that lives outside its callbacks: weights, metrics, optimizer, random counters."""
     from fastdl import random
-    numpy_state = np.random.get_state()
+    version, state, gauss = python_random.getstate()
     return {"model": [np.array(v.numpy()) for v in _variables(model)],
             "optimizer": [np.array(v.numpy()) for v in model.optimizer.variables],
             "generator": np.array(random.global_generator().state.numpy()),
-            "numpy": [numpy_state[0], np.asarray(numpy_state[1]), int(numpy_state[2]), int(numpy_state[3]), float(numpy_state[4])]}
+            "numpy": np.random.get_state(), "python": [version, np.array(state, "uint32"), gauss]}
 
 
 def restore_training(model, state):
@@ -187,7 +277,9 @@ def restore_training(model, state):
         for v, a in zip(variables, arrays):
             v.assign(a)
     random.global_generator().state.numpy()[...] = state["generator"]
-    np.random.set_state(tuple(state["numpy"]))
+    np.random.set_state(state["numpy"])
+    version, words, gauss = state["python"]
+    python_random.setstate((version, tuple(words.tolist()), gauss))
 
 
 def _variables(model):

@@ -8,6 +8,7 @@ import datetime
 import io
 import json
 import os
+import stat
 import struct
 import warnings
 import zipfile
@@ -16,7 +17,7 @@ import numpy as np
 
 from fastdl.errors import FileError, bad_argument
 from fastdl.saving import flat, legacy_h5, serialization, weights_h5
-from fastdl.saving.checkpoint import replacing
+from fastdl.saving.checkpoint import replacing, replacing_folder
 
 KERAS_VERSION = "3.15.1"                                    # whose formats are written
 ZIP_MAGIC, HDF5_MAGIC = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
@@ -153,14 +154,23 @@ def _members(z, file, size):
 
 
 def _read_folder(path):
-    """An unzipped .keras: the three files by their fixed names, no links."""
-    found = {}
-    for name in (CONFIG, METADATA, WEIGHTS):
-        inner = os.path.join(path, name)
-        if os.path.isfile(inner) and not os.path.islink(inner):
-            with open(inner, "rb") as f:
-                found[name] = f.read()
-    return found
+    """An unzipped .keras, (members by name, assets by name): regular files by their own names, no links."""
+    found, assets = {}, {}
+    for folder, inner, names in os.walk(path):
+        inner[:] = [n for n in inner if not os.path.islink(os.path.join(folder, n))]
+        for file in names:
+            name = os.path.relpath(os.path.join(folder, file), path).replace(os.sep, "/")
+            asset = name.startswith("assets/")
+            if (asset or name in (CONFIG, METADATA, WEIGHTS)) and _is_plain(os.path.join(folder, file)):
+                if len(found) + len(assets) >= MEMBERS:
+                    raise FileError(f"the folder holds more than {MEMBERS} files")
+                with open(os.path.join(folder, file), "rb") as f:
+                    (assets if asset else found)[name[7:] if asset else name] = f.read()
+    return found, assets
+
+
+def _is_plain(path):
+    return stat.S_ISREG(os.lstat(path).st_mode)
 
 
 # ---------------------------------------------------------------- paths
@@ -218,30 +228,39 @@ def save_model(model, filepath, overwrite=True, zipped=None, include_optimizer=T
     _free(path, overwrite)
     config = model_config(model, include_optimizer)
     if save_format == "h5" or path.lower().endswith((".h5", ".hdf5")):
+        made = io.BytesIO()                                 # in memory first: HDF5's library does not pass on that a disk is full
+        legacy_h5.write_model(model, made, config, KERAS_VERSION, include_optimizer)
         with replacing(path) as f:
-            legacy_h5.write_model(model, f, config, KERAS_VERSION, include_optimizer)
+            f.write(made.getbuffer())
         return
     import fastdl
     now = _now()
     weights = io.BytesIO()
     weights_h5.write(model, weights)
     metadata = {"keras_version": KERAS_VERSION, "date_saved": now.strftime("%Y-%m-%d@%H:%M:%S"), "fastdl_version": fastdl.__version__}
+    members = [(METADATA, json.dumps(metadata).encode()), (CONFIG, json.dumps(config).encode()), (WEIGHTS, weights.getbuffer())]
+    for path_in_model, obj in weights_h5.walk(model):
+        if hasattr(obj, "save_own_assets"):                 # {"vocabulary.txt": bytes}
+            store = {}
+            obj.save_own_assets(store)
+            members += [(f"assets/{path_in_model}/{name}", data) for name, data in store.items()]
     if zipped is False:
-        os.makedirs(path, exist_ok=True)
-        for name, data in ((METADATA, json.dumps(metadata).encode()), (CONFIG, json.dumps(config).encode()), (WEIGHTS, weights.getvalue())):
-            with replacing(os.path.join(path, name)) as f:
-                f.write(data)
+        _write_folder(path, members)
         return
     with replacing(path) as f, zipfile.ZipFile(f, "w") as z:
         date = max(now.timetuple()[:6], (1980, 1, 1, 0, 0, 0))
-        members = [(METADATA, json.dumps(metadata)), (CONFIG, json.dumps(config)), (WEIGHTS, weights.getbuffer())]
-        for path_in_model, obj in weights_h5.walk(model):
-            if hasattr(obj, "save_own_assets"):             # {"vocabulary.txt": bytes}
-                store = {}
-                obj.save_own_assets(store)
-                members += [(f"assets/{path_in_model}/{name}", data) for name, data in store.items()]
         for name, data in members:
             z.writestr(zipfile.ZipInfo(name, date), data)
+
+
+def _write_folder(path, members):
+    """The unzipped form, whole under another name first: two renames put it in the place of the old folder."""
+    with replacing_folder(path) as folder:
+        for name, data in members:
+            inner = os.path.join(folder, *name.split("/"))
+            os.makedirs(os.path.dirname(inner), exist_ok=True)
+            with replacing(inner) as f:
+                f.write(data)
 
 
 def _now():
@@ -266,14 +285,16 @@ def save_weights(model, filepath, overwrite=True, save_format=None, max_shard_si
     if sharded:
         flat.write_shards(model, path, 5 if max_shard_size is None else max_shard_size)
         return
+    made = io.BytesIO()
+    if path.lower().endswith(".weights.h5"):
+        weights_h5.write(model, made)
+    elif path.lower().endswith(".safetensors"):
+        flat.write_safetensors(made, flat.weights_as_table(model), {"format": "keras", "keras_version": KERAS_VERSION})
+    else:
+        with weights_h5.h5().File(made, "w") as h:
+            legacy_h5.write_weights(model, h, KERAS_VERSION)
     with replacing(path) as f:
-        if path.lower().endswith(".weights.h5"):
-            weights_h5.write(model, f)
-        elif path.lower().endswith(".safetensors"):
-            flat.write_safetensors(f, flat.weights_as_table(model), {"format": "keras", "keras_version": KERAS_VERSION})
-        else:
-            with weights_h5.h5().File(f, "w") as h:
-                legacy_h5.write_weights(model, h, KERAS_VERSION)
+        f.write(made.getbuffer())
 
 
 # ---------------------------------------------------------------- loading
@@ -289,8 +310,8 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True, allo
     path = _existing(filepath)
     with only_file_errors(path), serialization.CustomObjectScope(custom_objects), serialization.ObjectSharingScope():
         if os.path.isdir(path):
-            found, assets = _read_folder(path), {}
-            size = sum(map(len, found.values()))
+            found, assets = _read_folder(path)
+            size = sum(map(len, [*found.values(), *assets.values()]))
             return _load_archive(path, found, assets, size, compile, allow_large, trusted)
         size, magic = os.path.getsize(path), _magic(path)
         if magic[:4] == ZIP_MAGIC:
@@ -319,6 +340,8 @@ def _load_archive(path, found, assets, size, compile, allow_large, trusted):
                 start = f"{inner}/"
                 obj.load_own_assets({k[len(start):]: v for k, v in assets.items() if k.startswith(start)})
         _build_optimizer(model)
+        if compile and isinstance(config.get("compile_config"), dict):
+            legacy_h5.of_keras_2(model.optimizer, config["compile_config"].get("optimizer"), version)
         with weights_h5.reading(found[WEIGHTS], f"{path}: {WEIGHTS}", trusted) as root:
             weights_h5.load(model, root, optimizer=compile)
     return model
@@ -342,6 +365,7 @@ def _load_legacy(path, size, compile, allow_large, trusted):
                 except Exception as error:
                     raise FileError(f"how it was compiled is not understood ({error}). Fix: load_model(..., compile=False), then model.compile(...)") from error
                 _build_optimizer(model)
+                legacy_h5.of_keras_2(model.optimizer, arguments.get("optimizer"), version)
                 legacy_h5.load_optimizer(model.optimizer, root)
     return model
 

@@ -43,6 +43,8 @@ def _upgrade(x, depth):
     if not isinstance(x, dict):
         return x
     x = {k: _upgrade(v, depth + 1) for k, v in x.items()}
+    if isinstance(x.get("layers"), list):
+        x = _count_from_zero(x)
     name, inner = x.get("class_name"), x.get("config")
     if isinstance(name, str) and isinstance(inner, dict):
         x["config"] = _upgrade_object(name, inner)
@@ -51,6 +53,37 @@ def _upgrade(x, depth):
         if name in ("TFOpLambda", "TensorFlowOpLayer", "SlicingOpLambda"):
             x = _tf_operation(x)
     return x
+
+
+def _count_from_zero(graph):
+    """In Keras 2 a model has a node before it is called, so that the calls of a model inside a model count from 1."""
+    calls = {e["name"]: len(e["inbound_nodes"]) for e in graph["layers"] if _is_called_model(e)}
+    if not calls:
+        return graph
+    last = {}
+    for reference in _references(graph, calls):
+        last[reference[0]] = max(last.get(reference[0], 0), reference[1])
+    for reference in _references(graph, [name for name, n in calls.items() if last.get(name) == n]):
+        reference[1] -= 1
+    return graph
+
+
+def _is_called_model(entry):
+    if not isinstance(entry, dict) or not isinstance(entry.get("name"), str) or not isinstance(entry.get("inbound_nodes"), list):
+        return False
+    inner = entry.get("config")                             # a list for a Sequential model of Keras 2.0
+    return isinstance(inner, dict) and "layers" in inner or entry.get("class_name") == "Sequential" and isinstance(inner, list)
+
+
+def _references(x, names):
+    """Every [layer name, node, tensor, ...] in a graph, the insides of its layers left out."""
+    if isinstance(x, list) and len(x) > 2 and isinstance(x[0], str) and type(x[1]) is int and type(x[2]) is int:
+        if x[0] in names:
+            yield x
+    for v in (x.values() if isinstance(x, dict) else x if isinstance(x, list) else ()):
+        if isinstance(x, dict) and "inbound_nodes" in x and v is x.get("config"):
+            continue
+        yield from _references(v, names)
 
 
 def _upgrade_object(name, c):
@@ -66,6 +99,12 @@ def _upgrade_object(name, c):
         c.pop("implementation", None)
     elif c.get("activation") == "hard_sigmoid":
         c["activation"] = "fastdl>hard_sigmoid_keras2"
+    if "is_legacy_optimizer" in c:                          # optimizers of tf.keras 2.11 to 2.15
+        for key in ("is_legacy_optimizer", "jit_compile"):
+            c.pop(key, None)
+    if name.startswith("SeparableConv") and c.get("groups", 1) == 1:     # it has depthwise and pointwise ones
+        for key in ("groups", "kernel_initializer", "kernel_regularizer", "kernel_constraint"):
+            c.pop(key, None)
     if name.startswith("BatchNormalization") and isinstance(c.get("axis"), list) and len(c["axis"]) == 1:
         c["axis"] = c["axis"][0]
     if "epsilon" in c and c["epsilon"] is None:
@@ -201,7 +240,7 @@ def _set(layer, group, names, flipped):
             a = a[(slice(None, None, -1),) * (a.ndim - 2)]  # Theano turned kernels by 180 degrees
         arrays.append(a)
     for v, a in zip(variables, arrays):
-        v.assign(np.ascontiguousarray(a, dtype=v.dtype))
+        v.assign(np.array(a, dtype=v.dtype, order="C"))
 
 
 def _converted(layer, v, group, name):
@@ -229,49 +268,53 @@ def _top_level(model, root):
                 v.assign(group.array(name, tuple(v.shape)))
 
 
+def of_keras_2(optimizer, config, version):
+    """Give an optimizer the formula of its file: until tf.keras 2.10, and in `legacy` later, epsilon stood outside the root."""
+    if not str(version).startswith("2") or not isinstance(config, dict) or not isinstance(config.get("config"), dict) or "use_ema" in config["config"]:
+        return
+    if hasattr(optimizer, "epsilon_outside") and not getattr(optimizer, "momentum", 0):      # with momentum, TensorFlow's kernel had it inside
+        optimizer.epsilon_outside = True
+
+
 def load_optimizer(optimizer, root):
-    """Restore the optimizer's state where the file's arrays can be told apart by their shapes; else say so."""
+    """Restore the optimizer's state where the file's arrays can be told apart by their order and shapes; else say so."""
     group = root.child("optimizer_weights")
     if group is None:
         return
     names = group.texts("weight_names")
-    variables = optimizer.variables
-    slots = [v for v in variables if v is not getattr(optimizer, "_iterations", None) and v is not getattr(optimizer, "_learning_rate", None)]
+    pairs = None
     try:
         arrays = [group.array(n) for n in names]
-        if [tuple(v.shape) for v in variables] == [a.shape for a in arrays]:             # Keras 3, tf.keras 2.11 and later
-            pairs = list(zip(variables, arrays))
-        else:
-            pairs = _by_slot(optimizer, slots, arrays)
+        for variables in _orders(optimizer, names):
+            if [tuple(v.shape) for v in variables] == [a.shape for a in arrays[:len(variables)]]:
+                pairs = list(zip(variables, arrays))
+                break
     except FileError as error:
-        pairs = None
         warnings.warn(str(error), stacklevel=4)
     if pairs is None:
-        warnings.warn(f"The state of the optimizer {optimizer.name} in the file has another layout ({len(names)} arrays for {len(variables)} "
-                      "variables); training goes on with a fresh state.", stacklevel=4)
+        warnings.warn(f"The state of the optimizer {optimizer.name} in the file has another layout ({len(names)} arrays for "
+                      f"{len(optimizer.variables)} variables); training goes on with a fresh state.", stacklevel=4)
         return
     for v, a in pairs:
         v.assign(np.asarray(a, dtype=v.dtype).reshape(v.shape))
+    if len(pairs) < len(optimizer.variables):
+        optimizer.derive()
 
 
-def _by_slot(optimizer, slots, arrays):
-    """Keras 2: the number of steps, then the first moment of every weight, then the second of every weight."""
-    weights = optimizer._trainable_variables
-    n, pairs = len(weights), []
-    if arrays and arrays[0].shape == () and len(arrays) > len(slots):
-        pairs, arrays = [(optimizer._iterations, arrays[0])], arrays[1:]
-    elif arrays and arrays[0].shape == () and n and len(arrays) % n == 1:
-        pairs, arrays = [(optimizer._iterations, arrays[0])], arrays[1:]
-    k = len(slots) // n if n else 0
-    if not n or len(slots) != k * n or len(arrays) < len(slots):
-        return None
-    for s in range(k):
-        for j, w in enumerate(weights):
-            v, a = slots[j * k + s], arrays[s * n + j]
-            if tuple(v.shape) != a.shape or a.shape != tuple(w.shape):
-                return None
-            pairs.append((v, a))
-    return pairs
+def _orders(optimizer, names):
+    """The variables in the orders that files have had: Keras 3, tf.keras 2.11 to 2.15, before."""
+    variables, n = optimizer.variables, len(optimizer._trainable_variables)
+    step = optimizer._iterations
+    if len(names) == len(variables):
+        yield variables
+    first = names[0].split("/")[-1].split(":")[0] if names else ""
+    lists = [v for k, v in vars(optimizer).items() if isinstance(v, list) and len(v) == n and k not in ("_trainable_variables", "_variables")]
+    by_slot = [v for slots in lists for v in slots]         # the first moments of all weights, then the second ones
+    if first == "iteration":
+        yield optimizer.variables_of_keras_2()
+    elif first in ("iter", "iterations") or first.startswith("Variable") and len(names) != len(by_slot):
+        yield [step, *by_slot]
+    yield by_slot if len(names) == len(by_slot) else [step, *by_slot]
 
 
 # ---------------------------------------------------------------- writing

@@ -267,6 +267,12 @@ def deserialize_keras_object(config, custom_objects=None, safe_mode=True, **kwar
             return _read(config, module_objects)
         with CustomObjectScope(custom_objects):
             return _read(config, module_objects)
+    except (FileError, ImportError):
+        raise
+    except Exception as error:
+        if _local.depth > 1:
+            raise
+        raise FileError(f"the config does not make an object: {type(error).__name__}: {str(error)[:500]}") from error
     finally:
         _local.depth -= 1
 
@@ -491,6 +497,10 @@ def _make(cls, config):
             check_name(inner["name"])
         if own and isinstance(inner.get("dtype"), dict):
             inner["dtype"] = _policy_name(inner["dtype"])
+        for key in ("num_thresholds", "num_classes") if own else ():
+            if isinstance(inner.get(key), int) and inner[key] > MOST:
+                raise FileError(f"{cls.__name__}: its config says {key}={inner[key]:.0f}, for which it would make arrays of that size squared or "
+                                f"lists that long; a file may say at most {MOST}. Fix: compile the model in Python")
         for key in PATHS if own else ():
             if isinstance(inner.get(key), str):
                 raise FileError(f"{cls.__name__}: its config says {key}={inner[key]!r:.80}. fastdl opens no path or address that a file names; "
@@ -513,6 +523,7 @@ def _make(cls, config):
     return made
 
 
+MOST = 10_000
 PATHS = ("vocabulary", "filepath", "path", "url", "origin", "filename", "directory", "cache_dir", "idf_weights", "weights")
 
 

@@ -233,7 +233,11 @@ def _own_names(obj):
     base = Functional if isinstance(obj, Model) else next((b for b in (Layer, Metric, Optimizer) if isinstance(obj, b)), object)
     skip = set(dir(base)) | set(dir(Sequential) if isinstance(obj, Model) else ()) | set(getattr(obj, "_untracked", ())) | SKIPPED
     names = [n for n in dir(obj) if n not in skip and not n.startswith(("__", "_compile"))]
-    return sorted(names, key=lambda n: "~" + n if n.startswith("_") else n)
+    return sorted(names, key=_private_last)
+
+
+def _private_last(name):
+    return "~" + name if name.startswith("_") else name
 
 
 SKIPPED = {"_own", "_sequence", "_graph_layers", "_added_metrics", "_trainable_variables", "_variables", "optimizer"}
@@ -241,14 +245,12 @@ SKIPPED = {"_own", "_sequence", "_graph_layers", "_added_metrics", "_trainable_v
 
 def children(obj):
     """(attribute, value) pairs that may hold weights."""
-    from fastdl.models import Model
+    from fastdl.models import Functional, Model, Sequential
+    names = _own_names(obj)
     if isinstance(obj, Model):
-        from fastdl.models import Functional, Sequential
-        if isinstance(obj, (Functional, Sequential)):
-            yield "layers", obj.layers
-        if obj.optimizer is not None:
-            yield "optimizer", obj.optimizer
-    for name in _own_names(obj):
+        first = isinstance(obj, (Functional, Sequential))   # a subclassed model has its list of layers among its attributes
+        names = ["layers", "optimizer", *names] if first else sorted(["layers", "optimizer", *names], key=_private_last)
+    for name in names:
         try:
             value = getattr(obj, name)
         except Exception:                                   # a property that cannot be asked for now

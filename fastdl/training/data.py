@@ -2,8 +2,10 @@
 
 Every source has `steps` (None: unknown) and `epoch(limit)`, which yields the batches of one pass.
 """
+import collections
 import itertools
 import warnings
+import zlib
 
 import numpy as np
 
@@ -186,7 +188,7 @@ class ArraySource:
         self.shuffle = shuffle
         self.dtypes = dtypes or {}
         self.steps = -(-self.n // self.batch_size)
-        self._rest = None
+        self._rest, self._drawn, self._given = None, None, 0
 
     def _order(self):
         if not self.shuffle:
@@ -198,6 +200,7 @@ class ArraySource:
         return np.random.permutation(self.n).astype("int32")
 
     def _pass(self):
+        self._drawn, self._given = np.random.get_state(), 0
         order, size, n = self._order(), self.batch_size, self.n
         leaves = tree.flatten(self.data)
         casts = [self.dtypes.get(id(a)) for a in leaves]
@@ -208,11 +211,13 @@ class ArraySource:
                 rows = [r if c is None else r.astype(c) for r, c in zip(rows, casts)]
             else:
                 rows = [None if a is None else Rows(a, order[start:start + size], c) for a, c in zip(leaves, casts)]
+            self._given += 1
             yield tuple(rows) if plain else tree.pack_sequence_as(self.data, rows)
 
     def epoch(self, limit=None):
         if limit is None:
-            yield from self._pass()
+            rest, self._rest = self._rest or self._pass(), None
+            yield from rest
             return
         # With steps_per_epoch the data goes on where the last epoch left it.
         for _ in range(limit):
@@ -239,6 +244,21 @@ class ArraySource:
     def on_epoch_end(self):
         pass
 
+    # What a resumed training needs: where it was, `inside` an epoch or between two, and whether the data are the same.
+    def position(self, inside):
+        return {"drawn": self._drawn, "given": self._given} if inside or self._rest is not None else None
+
+    def resume(self, position):
+        np.random.set_state(position["drawn"])
+        self._rest = self._pass()
+        for _ in range(position["given"]):
+            next(self._rest)
+
+    def describe(self):
+        leaves = [a for a in tree.flatten(self.data) if a is not None]
+        edges = zlib.crc32(b"".join(np.ascontiguousarray(a[k]).tobytes() for a in leaves for k in (0, -1)))
+        return {"samples": self.n, "batch_size": self.batch_size, "shapes": [list(a.shape[1:]) for a in leaves], "first and last": edges}
+
 
 class _Batches:
     """Shared by the sources that bring ready batches."""
@@ -246,6 +266,9 @@ class _Batches:
     def __init__(self, class_weight=None):
         self.class_weight = class_weight
         self._peeked = None
+
+    def describe(self):
+        return {}
 
     def _convert(self, batch):
         if hasattr(batch, "items") and not isinstance(batch, dict):
@@ -267,7 +290,7 @@ class SequenceSource(_Batches):
         super().__init__(class_weight)
         self.sequence = sequence
         self.shuffle = shuffle
-        self._at = None
+        self._at, self._resumed, self._ends, self._flight = None, False, [], collections.deque()
 
     @property
     def steps(self):
@@ -282,25 +305,43 @@ class SequenceSource(_Batches):
         return np.random.permutation(n).tolist() if self.shuffle else list(range(n))
 
     def _numbers(self, limit):
-        if limit is None:
-            yield from self._indices()
-            return
-        for _ in range(limit):
+        if limit is None and not self._resumed:
+            self._at = self._indices()
+        self._resumed, count = False, 0
+        while self._at if limit is None else count < limit:
             if not self._at:
                 self._at = self._indices()
-            yield self._at.pop(0)
+            count += 1
+            self._flight.append(self._at.pop(0))            # read, and not given yet
+            yield self._flight[-1]
 
     def epoch(self, limit=None):
         own = self.sequence
-        return ahead(lambda k: self._convert(own[k]), self._numbers(limit), int(getattr(own, "workers", 1) or 1),
-                     int(getattr(own, "max_queue_size", 10) or 1))
+        self._flight.clear()
+        for batch in ahead(lambda k: self._convert(own[k]), self._numbers(limit), int(getattr(own, "workers", 1) or 1),
+                           int(getattr(own, "max_queue_size", 10) or 1)):
+            self._flight.popleft()
+            yield batch
 
     def first(self):
         return self._convert(self.sequence[0])
 
     def on_epoch_end(self):
         if hasattr(self.sequence, "on_epoch_end"):
+            self._ends.append(np.random.get_state())
             self.sequence.on_epoch_end()
+
+    def position(self, inside):
+        own = self.sequence.get_state() if hasattr(self.sequence, "get_state") else None
+        return {"at": [*self._flight, *(self._at or ())], "inside": inside, "own": own, "ends": self._ends if own is None else []}
+
+    def resume(self, position):
+        if position["own"] is not None:
+            self.sequence.set_state(position["own"])
+        for state in position["ends"]:                      # a Sequence that shuffles itself does so again, with the same numbers
+            np.random.set_state(state)
+            self.on_epoch_end()
+        self._at, self._resumed = position["at"], position["inside"]
 
 
 class IteratorSource(_Batches):
@@ -310,7 +351,7 @@ class IteratorSource(_Batches):
         super().__init__(class_weight)
         self.iterable = iterable
         self.once = iter(iterable) is iterable
-        self._iterator = None
+        self._iterator, self._read, self._given, self._limited = None, 0, 0, False
         self.exhausted = False
         try:
             self.steps = len(iterable)
@@ -322,15 +363,17 @@ class IteratorSource(_Batches):
             batch, self._peeked = self._peeked, None
             return batch
         if self._iterator is None:
-            self._iterator = iter(self.iterable)
-        return self._convert(next(self._iterator))
+            self._iterator, self._read = iter(self.iterable), 0
+        batch = self._convert(next(self._iterator))
+        self._read += 1
+        return batch
 
     def _following(self, count, limit):
         if count == ENDLESS and self.steps is None:
             warnings.warn(f"The generator has given {ENDLESS} batches and says no length. If it never ends, say how many batches are "
                           "an epoch: steps_per_epoch= in fit, steps= in evaluate and predict.")
         try:
-            return self._next()
+            return self._next(), self._read
         except StopIteration:
             self.exhausted = self.once
             if self.once or limit is None:
@@ -338,13 +381,23 @@ class IteratorSource(_Batches):
                 raise End from None
         self._iterator = None
         try:
-            return self._next()
+            return self._next(), self._read
         except StopIteration:
             raise End from None
 
     def epoch(self, limit=None):
         counts = itertools.count() if limit is None else range(limit)
-        return ahead(lambda count: self._following(count, limit), counts)
+        self._limited = limit is not None
+        for batch, self._given in ahead(lambda count: self._following(count, limit), counts):
+            yield batch
+
+    def position(self, inside):
+        return {"given": self._given} if inside or self._limited or self.once else None
+
+    def resume(self, position):
+        for _ in range(position["given"]):                  # what was read before the crash is read once more
+            self._next()
+        self._given = position["given"]
 
     def first(self):
         if self._peeked is None:

@@ -76,7 +76,7 @@ class Trainer:
         self._compile_tracker = fd_metrics.Mean(name="loss")
         self._compile_config = dict(optimizer=optimizer, loss=loss, loss_weights=loss_weights, metrics=metrics,
                                     weighted_metrics=weighted_metrics, run_eagerly=run_eagerly,
-                                    steps_per_execution=steps_per_execution, jit_compile=jit_compile)
+                                    steps_per_execution=steps_per_execution or 1, jit_compile=jit_compile)
         self.__dict__["run_eagerly"] = bool(run_eagerly)
         self.train_function = self.test_function = self.predict_function = None
         self.stop_training = False
@@ -429,22 +429,20 @@ class Trainer:
         step, quiet = self.make_train_function(), self._plain("train_step")
         self.stop_training = False
         self.history = callbacks.history
+        callbacks.sources = [s for s in (source, validation) if s is not None]
         callbacks.on_train_begin()
-        logs = None
-        initial_epoch, done = self.__dict__.pop("_compile_resume", (initial_epoch, 0))      # a restored run goes on inside an epoch
-        for epoch in range(initial_epoch, epochs):
+        first, done, logs = callbacks.resumed or (initial_epoch, 0, None)      # a restored run may go on inside an epoch
+        for epoch in range(first, epochs):
             self.reset_metrics()
             callbacks.on_epoch_begin(epoch)
-            out, count = None, -1
-            for count, batch in enumerate(source.epoch(steps_per_epoch)):
-                if done:
-                    done -= 1
-                    continue
+            out, count = None, done - 1
+            for count, batch in enumerate(source.epoch(steps_per_epoch and steps_per_epoch - done), done):
                 callbacks.batch_begin("train", count)
                 out = step(batch)
                 callbacks.batch_end("train", count, lambda: self._logs(out, quiet))
                 if self.stop_training:
                     break
+            done = 0
             if count < 0 or (steps_per_epoch and count + 1 < steps_per_epoch and not self.stop_training):
                 warnings.warn(f"The data ran out in epoch {epoch + 1} after {count + 1} steps; wanted {steps or 'at least 1'}. "
                               "Fix: let the generator repeat (while True), or lower steps_per_epoch or epochs.", stacklevel=2)
