@@ -590,7 +590,7 @@ class CSVLogger(Callback):
         import csv
 
         if self._writer is None:
-            self._names = list(logs or {})
+            self._names = sorted(logs or {})
             self._writer = csv.writer(self._file, delimiter=self.separator)
             if self._header:
                 self._writer.writerow(["epoch", *self._names])
