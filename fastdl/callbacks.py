@@ -27,6 +27,10 @@ class Callback:
     def model(self):
         return self._model
 
+    @model.setter
+    def model(self, model):                      # callbacks of 2017 set it in a set_model of their own
+        self._model = model
+
     def set_params(self, params):
         self.params = params
 
