@@ -43,12 +43,12 @@ def language_model(count, units):
 
 def main(quick=False):
     text = " ".join(novel.load_data().lower().replace("_", "").replace("--", " ").split())
-    text = text[1000:100000 if quick else 500000]
+    text = text[1000:100000 if quick else 400000]
     letters = sorted(set(text))
     numbers = np.array([letters.index(c) for c in text])
     rng = np.random.default_rng(0)
     held_out = numbers[-20000:]
-    starts = np.arange(0, len(numbers) - 20000 - LENGTH - 1, 10)
+    starts = np.arange(0, len(numbers) - 20000 - LENGTH - 1, 10 if quick else 12)
     x, y = [numbers[starts[:, None] + np.arange(LENGTH) + shift] for shift in (0, 1)]
     x_new, y_new = [held_out[np.arange(0, 19900, LENGTH)[:, None] + np.arange(LENGTH) + shift] for shift in (0, 1)]
 
