@@ -20,6 +20,6 @@ assert '93,322' in '\n'.join(lines)
 train_images = train_images.reshape((4000, 28, 28, 1)).astype('float32') / 255
 test_images = test_images.reshape((1000, 28, 28, 1)).astype('float32') / 255
 model.compile(optimizer='rmsprop', loss='categorical_crossentropy', metrics=['accuracy'])
-model.fit(train_images[:3000], to_categorical(train_labels[:3000]), epochs=4, batch_size=50, verbose=0)
+model.fit(train_images[:2500], to_categorical(train_labels[:2500]), epochs=4, batch_size=50, verbose=0)
 test_loss, test_acc = model.evaluate(test_images, to_categorical(test_labels), verbose=0)
-assert test_acc > 0.92, test_acc
+assert test_acc > 0.9, test_acc

