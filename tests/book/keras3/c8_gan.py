@@ -1,10 +1,11 @@
-"""Chapter 8.5, a generative adversarial network: sneakers from noise, a critic that learns to tell, and the game by hand."""
+"""Chapter 8.5, a generative adversarial network: sneakers from noise, a critic that learns to tell, and a train_step for both."""
 import numpy as np
 
 import keras
-from keras import layers
+from keras import layers, ops
 
 from book_data import fashion
+from fastdl import GradientTape                                              # Keras 3 takes the tape of its backend
 
 keras.utils.set_random_seed(0)
 rng = np.random.default_rng(0)
@@ -25,11 +26,45 @@ h = layers.LeakyReLU()(layers.Conv2D(16, 4, strides=2)(h))
 h = layers.LeakyReLU()(layers.Conv2D(16, 4, strides=2)(h))
 h = layers.Dropout(0.4)(layers.Flatten()(h))
 discriminator = keras.Model(image, layers.Dense(1, activation="sigmoid")(h), name="discriminator")
-discriminator.compile(keras.optimizers.Adam(0.001, beta_1=0.5), "binary_crossentropy")
 
-discriminator.trainable = False                                              # in the GAN only the generator learns
-gan = keras.Model(noise, discriminator(generator(noise)))
-gan.compile(keras.optimizers.Adam(0.002, beta_1=0.5), "binary_crossentropy")
+
+class GAN(keras.Model):
+    """One step: the critic on made and real pictures, then the generator through the critic; an optimizer each."""
+
+    def __init__(self, generator, discriminator, **kwargs):
+        super().__init__(**kwargs)
+        self.generator, self.discriminator = generator, discriminator
+        self.seed_generator = keras.random.SeedGenerator(1)
+        self.d_loss, self.g_loss = keras.metrics.Mean(name="d_loss"), keras.metrics.Mean(name="g_loss")
+
+    def compile(self, d_optimizer, g_optimizer, loss_fn):
+        super().compile()
+        self.d_optimizer, self.g_optimizer, self.loss_fn = d_optimizer, g_optimizer, loss_fn
+
+    @property
+    def metrics(self):
+        return [self.d_loss, self.g_loss]
+
+    def noise(self, x):
+        return keras.random.normal((ops.shape(x)[0], latent), seed=self.seed_generator)
+
+    def train_step(self, data):
+        x = data[0] if isinstance(data, tuple) else data
+        pictures = ops.concatenate([self.generator(self.noise(x)), x], axis=0)
+        ones, zeros = ops.ones((ops.shape(x)[0], 1)), ops.zeros((ops.shape(x)[0], 1))
+        labels = ops.concatenate([ones, zeros], axis=0)
+        labels = labels + 0.05 * keras.random.uniform(ops.shape(labels), seed=self.seed_generator)
+        with GradientTape() as tape:
+            d_loss = self.loss_fn(labels, self.discriminator(pictures, training=True))
+        variables = self.discriminator.trainable_weights
+        self.d_optimizer.apply_gradients(zip(tape.gradient(d_loss, variables), variables))
+        with GradientTape() as tape:
+            g_loss = self.loss_fn(zeros, self.discriminator(self.generator(self.noise(x))))
+        variables = self.generator.trainable_weights
+        self.g_optimizer.apply_gradients(zip(tape.gradient(g_loss, variables), variables))
+        self.d_loss.update_state(d_loss)
+        self.g_loss.update_state(g_loss)
+        return {"d_loss": self.d_loss.result(), "g_loss": self.g_loss.result()}
 
 
 def codes(n):
@@ -37,24 +72,11 @@ def codes(n):
 
 
 untrained = generator.predict(codes(50), verbose=0)
-d_losses, a_losses, start = [], [], 0
-for step in range(90):
-    generated = generator.predict_on_batch(codes(batch))
-    pictures = np.concatenate([generated, real[start:start + batch]])
-    labels = np.concatenate([np.ones((batch, 1)), np.zeros((batch, 1))]) + 0.05 * rng.random((2 * batch, 1))
-    before = [np.array(w) for w in generator.get_weights()]
-    d_losses.append(float(discriminator.train_on_batch(pictures, labels)))
-    for a, b in zip(before, generator.get_weights()):
-        np.testing.assert_array_equal(a, b)
-    critic = [np.array(w) for w in discriminator.get_weights()]
-    a_losses.append(float(gan.train_on_batch(codes(batch), np.zeros((batch, 1)))))
-    if step == 0:
-        for a, b in zip(critic, discriminator.get_weights()):
-            np.testing.assert_array_equal(a, b)
-        assert any((a != b).any() for a, b in zip(before, generator.get_weights()))
-    start = (start + batch) % (len(real) - batch)
-
-assert np.isfinite(d_losses + a_losses).all() and d_losses[-1] != d_losses[0]
+gan = GAN(generator, discriminator)
+gan.compile(d_optimizer=keras.optimizers.Adam(0.001, beta_1=0.5), g_optimizer=keras.optimizers.Adam(0.002, beta_1=0.5),
+            loss_fn=keras.losses.BinaryCrossentropy())
+history = gan.fit(real[:200], epochs=9, batch_size=batch, verbose=0).history
+assert sorted(history) == ["d_loss", "g_loss"] and np.isfinite([*history["d_loss"], *history["g_loss"]]).all()
 made = generator.predict(codes(50), verbose=0)
 mean = real.mean(0)
 distance = [float(np.abs(images.mean(0) - mean).mean()) for images in (untrained, made)]
