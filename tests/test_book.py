@@ -15,7 +15,7 @@ HERE = pathlib.Path(__file__).parent / "book"
 MODULES = ("utils preprocessing preprocessing.text preprocessing.sequence preprocessing.image layers models optimizers "
            "losses metrics callbacks regularizers").split()
 # What these use is not in fastdl yet; they join by themselves when it is.
-WAITING = {"keras3": set() if hasattr(fastdl.layers, "RandomFlip") else {"c5_small_data"},
+WAITING = {"keras3": set() if hasattr(fastdl.layers, "RandomFlip") else {"c5_small_data", "c6_embedding"},
            "keras2": set() if hasattr(fastdl, "install_as_keras") else
            {"c2_first_look", "c3_multiclass", "c3_regression", "c5_visualize", "c6_recurrent", "c8_deep_dream", "c8_style_transfer", "c8_vae"}}
 

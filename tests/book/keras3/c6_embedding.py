@@ -5,16 +5,14 @@ import numpy as np
 
 import keras
 from keras import layers
-from keras.preprocessing.text import Tokenizer
-from keras.utils import pad_sequences
 
 from book_data import sentences, word_vectors
 
 texts, labels = sentences()
 texts, labels = texts[:3000], labels[:3000]
-tokenizer = Tokenizer(num_words=2000, oov_token="?")
-tokenizer.fit_on_texts(texts)
-x = pad_sequences(tokenizer.texts_to_sequences(texts), maxlen=20)
+vectorize = layers.TextVectorization(max_tokens=2000, output_sequence_length=20)
+vectorize.adapt(texts)
+x = np.array(vectorize(texts))
 x_train, y_train, x_test, y_test = x[:2200], labels[:2200], x[2200:], labels[2200:]
 
 
@@ -47,8 +45,8 @@ with gzip.open(word_vectors(), "rt", encoding="utf-8") as file:
 assert len(vectors) == 1000 and vectors["the"].shape == (50,)
 
 matrix = np.zeros((2000, 50), "float32")
-for word, k in tokenizer.word_index.items():
-    if k < 2000 and word in vectors:
+for k, word in enumerate(vectorize.get_vocabulary()):
+    if word in vectors:
         matrix[k] = vectors[word]
 assert (matrix.any(axis=1)).sum() > 600
 
