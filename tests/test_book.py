@@ -2,7 +2,7 @@
 
 keras3/ is in today's words, keras2/ in those of 2017.
 """
-import importlib
+import importlib.util
 import pathlib
 import runpy
 import sys
@@ -14,10 +14,12 @@ import fastdl
 HERE = pathlib.Path(__file__).parent / "book"
 MODULES = ("utils preprocessing preprocessing.text preprocessing.sequence preprocessing.image layers models optimizers "
            "losses metrics callbacks regularizers").split()
+BACKEND = importlib.util.find_spec("fastdl.backend") is not None
+MODULES += ["backend"] * BACKEND
 # What these use is not in fastdl yet; they join by themselves when it is.
 WAITING = {"keras3": set() if hasattr(fastdl.layers, "RandomFlip") else {"c5_small_data", "c6_embedding"},
-           "keras2": set() if hasattr(fastdl, "install_as_keras") else
-           {"c2_first_look", "c3_multiclass", "c3_regression", "c5_visualize", "c6_recurrent", "c8_deep_dream", "c8_style_transfer", "c8_vae"}}
+           "keras2": (set() if hasattr(fastdl, "install_as_keras") else {"c2_first_look", "c3_multiclass", "c3_regression", "c6_recurrent"})
+           | (set() if BACKEND else {"c5_visualize", "c8_deep_dream", "c8_style_transfer", "c8_vae"})}
 
 
 def programs(era):
