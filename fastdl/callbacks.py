@@ -27,6 +27,10 @@ class Callback:
     def model(self):
         return self._model
 
+    @model.setter
+    def model(self, model):                      # callbacks of 2017 set it in a set_model of their own
+        self._model = model
+
     def set_params(self, params):
         self.params = params
 
@@ -634,7 +638,7 @@ class CSVLogger(Callback):
         self._file = open(self.filename, "r+" if 0 < keep <= size else "w", newline="", encoding="utf-8")
         self._file.truncate(keep if 0 < keep <= size else 0)
         self._file.seek(0, os.SEEK_END)
-        self._names = self._resume["names"] if self._resume else list(logs)
+        self._names = self._resume["names"] if self._resume else sorted(logs)
         if not self._file.tell():
             self._row(["epoch", *self._names])
 

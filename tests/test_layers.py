@@ -229,3 +229,9 @@ def test_trainable_is_recursive():
     assert len(model.trainable_weights) == 2 and len(model.non_trainable_weights) == 2
     model.trainable = False
     assert not model.trainable_weights and len(model.weights) == 4
+
+
+def test_input_of_a_symbolic_tensor_is_that_tensor():
+    from fastdl.layers import Dense, Input
+    inner = Dense(3)(Input((4,)))
+    assert Input(tensor=inner) is inner

@@ -314,6 +314,6 @@ def test_errors_and_utils():
 def test_program_learns_the_digits(tmp_path, capsys):
     from fastdl.__main__ import main
 
-    assert main(["--picture", str(tmp_path / "digits.png")]) >= 0.94
+    assert main(["--epochs", "12", "--picture", str(tmp_path / "digits.png")]) >= 0.98
     out = capsys.readouterr().out
     assert "precision    recall  f1-score   support" in out and "Total params" in out

@@ -45,6 +45,8 @@ class InputLayer(Layer):
 def Input(shape=None, batch_size=None, dtype=None, sparse=None, batch_shape=None, name=None, tensor=None,
           optional=False, ragged=None, **kwargs):
     """A KerasTensor to build a functional model on; shape excludes the batch axis."""
+    if symbolic.is_symbolic(tensor):                     # the graph goes on where the tensor came from
+        return tensor
     layer = InputLayer(shape=shape, batch_size=batch_size, dtype=dtype, batch_shape=batch_shape, input_tensor=tensor,
                        optional=optional, name=name, **kwargs)
     return layer.output

