@@ -22,15 +22,13 @@ _FAMILIES = {
     "classic": "LeNet5 AlexNet CIFARResNet",
 }
 _NAMES = {name: family for family, names in _FAMILIES.items() for name in names.split()}
-# Keras's module names that share a file here; `mobilenet_v3.preprocess_input` lives in Keras's mobilenet_v3.
-_ALIASES = {"vgg16": "vgg", "vgg19": "vgg", "resnet50": "resnet"}
-_MODULES = [*_FAMILIES, *_ALIASES, "imagenet_utils"]
+_MODULES = [*_FAMILIES, "vgg16", "vgg19", "resnet50", "imagenet_utils"]
 __all__ = sorted([*_NAMES, *_MODULES])
 
 
 def __getattr__(name):
     if name in _MODULES:
-        return importlib.import_module("." + _ALIASES.get(name, name), __name__)
+        return importlib.import_module("." + name, __name__)
     if name in _NAMES:
         return getattr(importlib.import_module("." + _NAMES[name], __name__), name)
     from fastdl.errors import did_you_mean

@@ -20,11 +20,11 @@ def dense_start():
     return VarianceScaling(1 / 3, "fan_out", "uniform")
 
 
-def round_filters(filters, width, divisor=8, least=None):
-    """filters * width to the nearest multiple of divisor, never less than nine tenths of it."""
+def round_filters(filters, width, bounded=True):
+    """filters * width to the nearest multiple of 8; bounded: never less than nine tenths of it."""
     wide = filters * width
-    near = max(least or divisor, int(wide + divisor / 2) // divisor * divisor)
-    return int(near + divisor if near < 0.9 * wide else near)
+    near = max(8, int(wide + 4) // 8 * 8)
+    return near + 8 if bounded and near < 0.9 * wide else near
 
 
 def halving_pad(x, kernel):
@@ -58,7 +58,7 @@ def residual(x, shortcut, drop, name):
     """shortcut + x, the whole of x left out for some images while training (stochastic depth)."""
     if drop > 0:
         x = layers.Dropout(drop, noise_shape=(None, 1, 1, 1), name=name + "drop")(x)
-    return layers.Add(name=name + "add")([shortcut, x])
+    return layers.Add(name=name + "add")([x, shortcut])
 
 
 def _block(x, kernel, filters, expansion, strides, drop, name):

@@ -50,17 +50,17 @@ def _body(stages, stem, width, depth, base, preprocess):
     def body(x):
         if preprocess:
             x = _scaled(x, base)
-        x = _conv(x, round_filters(stem, width), 3, "stem_", ("conv", "bn", "activation"), strides=2)
-        total, done = sum(math.ceil(depth * stage[0]) for stage in stages), 0
+        x = _conv(x, round_filters(stem, width, bounded=False), 3, "stem_", ("conv", "bn", "activation"), strides=2)
+        total, done = sum(stage[0] for stage in stages), 0
         for s, (repeats, filters, expansion, strides, fused) in enumerate(stages, 1):
-            filters = round_filters(filters, width)
+            filters = round_filters(filters, width, bounded=False)
             for k in range(math.ceil(depth * repeats)):
                 name, step = f"block{s}{chr(97 + k)}_", strides if k == 0 else 1
                 y = (_fused if fused else _depthwise)(x, filters, expansion, step, name)
                 same = step == 1 and x.shape[channel_axis()] == filters
                 x = residual(y, x, 0.2 * done / total, name) if same else y
                 done += 1
-        return _conv(x, round_filters(1280, width), 1, "top_", ("conv", "bn", "activation"))
+        return _conv(x, round_filters(1280, width, bounded=False), 1, "top_", ("conv", "bn", "activation"))
     return body
 
 
