@@ -15,7 +15,7 @@ class LayerScale(Layer):
         self.init_values, self.projection_dim = init_values, projection_dim
 
     def build(self, input_shape):
-        self.gamma = self.add_weight(shape=(self.projection_dim,), initializer=initializers.Constant(self.init_values), name="gamma")
+        self.gamma = self.add_weight(shape=(self.projection_dim,), initializer=initializers.Constant(self.init_values))
 
     def call(self, x):
         return x * self.gamma
@@ -40,6 +40,8 @@ def _block(x, width, name):
 
 
 def _body(depths, widths, name, preprocess):
+    from fastdl import models
+
     def body(x):
         if preprocess:
             mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -57,8 +59,6 @@ def _body(depths, widths, name, preprocess):
             for k in range(depth):
                 x = _block(x, width, f"{name}_stage_{stage}_block_{k}")
         return x
-
-    from fastdl import models
     return body
 
 
@@ -76,14 +76,9 @@ def _convnext(kind, depths, widths, top_hash, notop_hash):
             x = _norm(name + "_head_layernorm")(layers.GlobalAveragePooling2D(name=name + "_head_gap")(x))
             return layers.Dense(classes, activation=activation, name=name + "_head_dense")(x)
 
-        def body(x):
-            x = _body(depths, widths, name, include_preprocessing)(x)
-            # Without a top, the pooled features or the image of them are normalised last, as Keras does.
-            return x
-
-        return assemble(body, top, files, size=224, least=32, name=name, include_top=include_top, weights=weights,
+        return assemble(_body(depths, widths, name, include_preprocessing), top, files, size=224, least=32, name=name, include_top=include_top, weights=weights,
                         input_tensor=input_tensor, input_shape=input_shape, pooling=pooling, classes=classes,
-                        classifier_activation=classifier_activation)
+                        classifier_activation=classifier_activation, finish=lambda: layers.LayerNormalization(epsilon=1e-6))
 
     return describe(make, f"ConvNeXt{kind}", 224, "Liu et al. 2022")
 

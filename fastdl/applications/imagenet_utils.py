@@ -196,10 +196,11 @@ def dense_top(pool="avg_pool", dense="predictions"):
 
 
 def assemble(body, top, files, *, size, least, name, include_top=True, weights="imagenet", input_tensor=None, input_shape=None,
-             pooling=None, classes=1000, classifier_activation="softmax", pool_names=(None, None), flat=None):
+             pooling=None, classes=1000, classifier_activation="softmax", pool_names=(None, None), flat=None, finish=None):
     """input -> body -> top or pooling, as a model with its weights
 
-    flat: whether the top fixes the image's size (include_top unless told). files: a Files or None (no trained weights).
+    flat: whether the top fixes the image's size (include_top unless told). finish: a last layer where there is no top.
+    files: a Files or None (no trained weights).
     """
     from fastdl.models import Model
     check_weights(weights, include_top, classes)
@@ -220,6 +221,8 @@ def assemble(body, top, files, *, size, least, name, include_top=True, weights="
         x = layers.GlobalMaxPooling2D(name=pool_names[1])(x)
     elif pooling is not None:
         raise bad_argument("pooling", repr(pooling), 'None, "avg" or "max"', f"leave it out.{did_you_mean(pooling, ['avg', 'max'])}")
+    if finish and not include_top:
+        x = finish()(x)
     model = Model(inputs, x, name=name)
     if weights == "imagenet":
         if files is None:

@@ -46,29 +46,29 @@ def square_size(input_shape, sizes):
     return sides[0] if sides[0] == sides[1] and sides[0] in sizes else 224
 
 
-def known_alpha(weights, alpha, alphas):
-    if weights == "imagenet" and alpha not in alphas:
+def known_alpha(alpha, alphas):
+    if alpha not in alphas:
         raise bad_argument("alpha", alpha, f'one of {alphas} with weights="imagenet"', "pass weights=None for another width")
 
 
-def trained_rows(input_shape, size, include_top, sizes):
-    """The image size whose weights fit: the input's own, or 224's where it is unknown or another."""
-    shape = obtain_input_shape(input_shape, size, 32, config.image_data_format(), include_top, "imagenet")
-    side = shape[0] if channel_axis() == 3 else shape[1]
-    return side if side in sizes else 224
+def rows_of(input_shape, size, include_top, weights, sizes):
+    """The image's rows, which the model's name tells; with trained weights, those of the images they were trained on."""
+    shape = obtain_input_shape(input_shape, size, 32, config.image_data_format(), include_top, weights)
+    rows = shape[0] if channel_axis() == 3 else shape[1]
+    return rows if weights != "imagenet" or rows in sizes else 224
 
 
 def MobileNet(input_shape=None, alpha=1.0, depth_multiplier=1, dropout=0.001, include_top=True, weights="imagenet", input_tensor=None,
               pooling=None, classes=1000, classifier_activation="softmax", name=None):
     sizes = (128, 160, 192, 224)
     size, files, text = square_size(input_shape, sizes), None, {1.0: "1_0", 0.75: "7_5", 0.5: "5_0", 0.25: "2_5"}
+    rows = rows_of(input_shape, size, include_top, weights, sizes)
     if weights == "imagenet":
-        known_alpha(weights, alpha, tuple(text))
+        known_alpha(alpha, tuple(text))
         if depth_multiplier != 1:
             raise bad_argument("depth_multiplier", depth_multiplier, '1 with weights="imagenet"', "pass weights=None for another depth")
-        rows = trained_rows(input_shape, size, include_top, sizes)
         files = Files(f"mobilenet/mobilenet_{text[alpha]}_{rows}_tf", notop="_no_top")
-    return assemble(_body(alpha, depth_multiplier), _top(dropout), files, size=size, least=32, name=name or f"mobilenet_{alpha:.2f}_{size}",
+    return assemble(_body(alpha, depth_multiplier), _top(dropout), files, size=size, least=32, name=name or f"mobilenet_{alpha:.2f}_{rows}",
                     include_top=include_top, weights=weights, input_tensor=input_tensor, input_shape=input_shape, pooling=pooling,
                     classes=classes, classifier_activation=classifier_activation)
 

@@ -2,7 +2,7 @@
 from fastdl import layers
 from fastdl.applications.efficientnet import halving_pad, round_filters
 from fastdl.applications.imagenet_utils import Files, assemble, channel_axis, describe, preprocessing
-from fastdl.applications.mobilenet import known_alpha, square_size, trained_rows
+from fastdl.applications.mobilenet import known_alpha, rows_of, square_size
 
 # expansion, filters, repeats, strides of each stage
 STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
@@ -51,11 +51,11 @@ def MobileNetV2(input_shape=None, alpha=1.0, include_top=True, weights="imagenet
     if input_shape is None and hasattr(input_tensor, "_keras_history"):
         input_shape = tuple(input_tensor.shape[1:])
     size, files = square_size(input_shape, SIZES), None
+    rows = rows_of(input_shape, size, include_top, weights, SIZES)
     if weights == "imagenet":
-        known_alpha(weights, alpha, ALPHAS)
-        rows = trained_rows(input_shape, size, include_top, SIZES)
+        known_alpha(alpha, ALPHAS)
         files = Files(f"mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{float(alpha)}_{rows}", notop="_no_top")
-    return assemble(_body(alpha), _top, files, size=size, least=32, name=name or f"mobilenetv2_{alpha:.2f}_{size}", include_top=include_top,
+    return assemble(_body(alpha), _top, files, size=size, least=32, name=name or f"mobilenetv2_{alpha:.2f}_{rows}", include_top=include_top,
                     weights=weights, input_tensor=input_tensor, input_shape=input_shape, pooling=pooling, classes=classes,
                     classifier_activation=classifier_activation)
 

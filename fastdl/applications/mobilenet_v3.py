@@ -70,7 +70,7 @@ def _network(kind, blocks, last):
         late = "relu" if minimalistic else "hard_silu"
         files = None
         if weights == "imagenet":
-            known_alpha(weights, alpha, (1.0,) if minimalistic else (0.75, 1.0))
+            known_alpha(alpha, (1.0,) if minimalistic else (0.75, 1.0))
             model = f"{kind.lower()}{'_minimalistic' if minimalistic else ''}_224_{float(alpha)}_float"
             files = Files(f"mobilenet_v3/weights_mobilenet_v3_{model}", *HASHES[model], notop="_no_top_v2")
 
