@@ -12,7 +12,7 @@ static inline int64_t warp_fold(int64_t k, int64_t n, int64_t period, int mode) 
 }
 
 /* The two points beside coordinate u and the share of the second; 0 where u is outside and mode is constant. */
-static inline int warp_axis(double u, int64_t n, int mode, int order, int64_t *a, int64_t *b, float *t) {
+static inline int warp_axis(double u, int64_t n, int mode, int order, int64_t *a, int64_t *b, double *t) {
     if (mode == WARP_CONSTANT && (u < 0 || u > (double)(n - 1))) return 0;
     if (mode == WARP_NEAREST || mode == WARP_CONSTANT) u = u < 0 ? 0 : u > (double)(n - 1) ? (double)(n - 1) : u;
     else if (mode == WARP_WRAP && n > 1) {          /* the last point is the first again: the period is n - 1 */
@@ -21,7 +21,7 @@ static inline int warp_axis(double u, int64_t n, int mode, int order, int64_t *a
         else if (u > size) u -= size * trunc(u / size);
     }
     double low = order ? floor(u) : floor(u + 0.5);
-    *t = (float)(u - low);
+    *t = u - low;
     *a = (int64_t)low;
     *b = *a + 1;
     if ((mode == WARP_REFLECT || mode == WARP_MIRROR) && n > 1) {
@@ -35,15 +35,16 @@ static inline int warp_axis(double u, int64_t n, int mode, int order, int64_t *a
     return 1;
 }
 
-#define WARP_BLEND(N) for (int64_t k = 0; k < N; k++) to[k] = (p[k] * w00 + q[k] * w01 + s[k] * w10 + z[k] * w11) * scale;
+/* In float64: a pixel between equal pixels must stay what it is, since Pillow cuts off fractions later. */
+#define WARP_BLEND(N) for (int64_t k = 0; k < N; k++) to[k] = (float)(p[k] * w00 + q[k] * w01 + s[k] * w10 + z[k] * w11) * scale;
 
 static inline void warp_point(float *to, const float *x, double u, double v, int64_t h, int64_t w, int64_t C, int mode, int order,
                               float scale, float fill) {
     int64_t r0, r1, c0, c1;
-    float tr, tc;
+    double tr, tc;
     if (u >= 0 && v >= 0 && u < (double)(h - 1) && v < (double)(w - 1) && order) {
         r0 = (int64_t)u; c0 = (int64_t)v;
-        tr = (float)(u - (double)r0); tc = (float)(v - (double)c0);
+        tr = u - (double)r0; tc = v - (double)c0;
         r1 = r0 + 1; c1 = c0 + 1;
     } else if (!warp_axis(u, h, mode, order, &r0, &r1, &tr) || !warp_axis(v, w, mode, order, &c0, &c1, &tc)) {
         for (int64_t k = 0; k < C; k++) to[k] = fill;
@@ -55,7 +56,7 @@ static inline void warp_point(float *to, const float *x, double u, double v, int
         return;
     }
     const float *q = x + (r0 * w + c1) * C, *s = x + (r1 * w + c0) * C, *z = x + (r1 * w + c1) * C;
-    float w00 = (1 - tr) * (1 - tc), w01 = (1 - tr) * tc, w10 = tr * (1 - tc), w11 = tr * tc;
+    double w00 = (1 - tr) * (1 - tc), w01 = (1 - tr) * tc, w10 = tr * (1 - tc), w11 = tr * tc;
     if (C == 3) WARP_BLEND(3)
     else WARP_BLEND(C)
 }
