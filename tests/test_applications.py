@@ -60,6 +60,65 @@ def test_forward_equals_keras(name, arguments, zeros):
     assert np.abs(y - want).max() <= 1e-4 * max(1, np.abs(want).max())
 
 
+def test_arguments_are_checked():
+    apps = keras.applications
+    for arguments, message in ((dict(weights="imagenett"), "imagenet"), (dict(weights="imagenet", classes=5), "1000"),
+                               (dict(weights=None, input_shape=(20, 20, 3)), "32x32"), (dict(weights=None, input_shape=(64, 64)), "three sizes"),
+                               (dict(weights=None, input_shape=(None, None, 3)), "known sizes"),
+                               (dict(weights="imagenet", input_shape=(64, 64, 3)), "224"),
+                               (dict(weights="imagenet", include_top=False, input_shape=(64, 64, 1)), "3 channels"),
+                               (dict(weights=None, include_top=False, pooling="mean"), "pooling")):
+        with pytest.raises(ValueError, match=message):
+            apps.MobileNetV2(**arguments)
+    with pytest.raises(ValueError, match="nobody offers"):
+        apps.LeNet5(weights="imagenet")
+    with pytest.raises(ValueError, match="6 n"):
+        apps.CIFARResNet(19)
+
+
+def test_an_input_tensor_and_a_weights_file(tmp_path):
+    x = keras.Input((40, 40, 3))
+    model = keras.applications.MobileNet(weights=None, alpha=0.25, input_tensor=keras.layers.ReLU()(x), include_top=False, pooling="avg")
+    assert model.input_shape == (None, 40, 40, 3) and model.output_shape == (None, 256)
+    model.save_weights(tmp_path / "w.weights.h5")
+    again = keras.applications.MobileNet(weights=str(tmp_path / "w.weights.h5"), alpha=0.25, input_tensor=keras.layers.ReLU()(x),
+                                         include_top=False, pooling="avg")
+    for a, b in zip(model.weights, again.weights):
+        assert np.array_equal(a, b)
+
+
+def test_trained_weights_come_from_keras_address(tmp_path, monkeypatch):
+    monkeypatch.setenv("FASTDL_OFFLINE", "1")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    for name, words in (("ResNet50", "resnet/resnet50_weights_tf_dim_ordering_tf_kernels.h5.*2cb95161c43110f7111970584f804107"),
+                        ("NASNetMobile", "nasnet/NASNet-mobile.h5.*models/nasnet_mobile.h5"),
+                        ("MobileNet", "mobilenet/mobilenet_1_0_224_tf.h5")):
+        with pytest.raises(FileNotFoundError, match=words):
+            getattr(keras.applications, name)()
+
+
+def test_classics_have_their_papers_sizes(zeros):
+    apps = keras.applications
+    assert [apps.LeNet5().count_params(), apps.AlexNet().count_params()] == [61_706, 60_965_224]
+    assert sum(int(np.prod(w.shape)) for w in apps.CIFARResNet(20).trainable_weights) == 269_722
+
+
+def test_pixels_and_names(tmp_path, monkeypatch):
+    from fastdl.applications import imagenet_utils, resnet50, vgg16, xception
+    x = np.array([[[[255.0, 0.0, 127.5]]]])
+    np.testing.assert_allclose(vgg16.preprocess_input(x.copy()), [[[[127.5 - 103.939, -116.779, 255 - 123.68]]]])
+    np.testing.assert_allclose(xception.preprocess_input(x.copy()), [[[[1, -1, 0]]]])
+    want = (x / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+    for given in (x.copy(), keras.ops.convert_to_tensor(x.astype("float32"))):
+        np.testing.assert_allclose(np.asarray(imagenet_utils.preprocess_input(given, mode="torch")), want, rtol=1e-5)
+    monkeypatch.setattr(imagenet_utils, "_class_index", lambda home: {str(k): [f"n{k}", f"name {k}"] for k in range(1000)})
+    preds = np.zeros((1, 1000), "float32")
+    preds[0, [7, 3]] = 0.6, 0.4
+    assert resnet50.decode_predictions(preds, top=2) == [[("n7", "name 7", preds[0, 7]), ("n3", "name 3", preds[0, 3])]]
+    with pytest.raises(ValueError, match="1000"):
+        vgg16.decode_predictions(preds[:, :10])
+
+
 if __name__ == "__main__":
     for case in [(n, {}) for n in cases.ALL] + cases.VARIANTS:
         try:

@@ -39,7 +39,8 @@ def pixels():
 
 def test_files_as_pillow_reads_them(tmp_path, pixels):
     rgb = Image.fromarray(pixels)
-    kinds = {"palette.png": rgb.quantize(16), "cmyk.jpg": rgb.convert("CMYK"), "grey.png": rgb.convert("L"), "alpha.png": rgb.convert("RGBA")}
+    kinds = {"palette.png": rgb.quantize(16), "cmyk.jpg": rgb.convert("CMYK"), "grey.png": rgb.convert("L"),
+             "alpha.png": rgb.convert("RGBA")}
     for name, img in kinds.items():
         img.save(tmp_path / name)
         assert np.array_equal(img_to_array(load_img(tmp_path / name)), np.array(Image.open(tmp_path / name).convert("RGB")))

@@ -76,8 +76,8 @@ def _convnext(kind, depths, widths, top_hash, notop_hash):
             x = _norm(name + "_head_layernorm")(layers.GlobalAveragePooling2D(name=name + "_head_gap")(x))
             return layers.Dense(classes, activation=activation, name=name + "_head_dense")(x)
 
-        return assemble(_body(depths, widths, name, include_preprocessing), top, files, size=224, least=32, name=name, include_top=include_top, weights=weights,
-                        input_tensor=input_tensor, input_shape=input_shape, pooling=pooling, classes=classes,
+        return assemble(_body(depths, widths, name, include_preprocessing), top, files, size=224, least=32, name=name,
+                        include_top=include_top, weights=weights, input_tensor=input_tensor, input_shape=input_shape, pooling=pooling, classes=classes,
                         classifier_activation=classifier_activation, finish=lambda: layers.LayerNormalization(epsilon=1e-6))
 
     return describe(make, f"ConvNeXt{kind}", 224, "Liu et al. 2022")

@@ -98,7 +98,7 @@ def dropout_top(rate):
         x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
         if rate > 0:
             x = layers.Dropout(rate, name="top_dropout")(x)
-        return layers.Dense(classes, activation=activation, kernel_initializer=dense_start(), bias_initializer="zeros", name="predictions")(x)
+        return layers.Dense(classes, activation=activation, kernel_initializer=dense_start(), name="predictions")(x)
     return top
 
 

@@ -34,7 +34,8 @@ def preprocess_input(x, data_format=None, mode="caffe"):
     [[[1.0, 1.0, 1.0]]]
     """
     if mode not in ("caffe", "tf", "torch"):
-        raise bad_argument("mode", repr(mode), '"caffe", "tf" or "torch"', f"each family has its own.{did_you_mean(mode, ['caffe', 'tf', 'torch'])}")
+        raise bad_argument("mode", repr(mode), '"caffe", "tf" or "torch"',
+                           f"each family has its own.{did_you_mean(mode, ['caffe', 'tf', 'torch'])}")
     data_format = data_format or config.image_data_format()
     if data_format not in ("channels_first", "channels_last"):
         raise bad_argument("data_format", repr(data_format), '"channels_last" or "channels_first"', "leave it out")
@@ -203,6 +204,9 @@ def assemble(body, top, files, *, size, least, name, include_top=True, weights="
     files: a Files or None (no trained weights).
     """
     from fastdl.models import Model
+    if weights == "imagenet" and files is None:
+        raise bad_argument("weights", '"imagenet"', "None or a file's path: nobody offers trained weights of this network",
+                           "pass weights=None and train it")
     check_weights(weights, include_top, classes)
     shape = obtain_input_shape(input_shape, size, least, config.image_data_format(), include_top if flat is None else flat, weights)
     if input_tensor is None:
@@ -225,9 +229,6 @@ def assemble(body, top, files, *, size, least, name, include_top=True, weights="
         x = finish()(x)
     model = Model(inputs, x, name=name)
     if weights == "imagenet":
-        if files is None:
-            raise bad_argument("weights", '"imagenet"', "None or a file's path: nobody offers trained weights of this network",
-                               "pass weights=None and train it")
         weights = files.path(include_top)
     if weights is not None:
         model.load_weights(weights)
