@@ -18,6 +18,7 @@
 #include "kernels/norm.c"
 #include "kernels/layer_norm.c"
 #include "kernels/image.c"
+#include "kernels/warp.c"
 
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)

@@ -10,7 +10,7 @@ from .core import native as _native  # noqa: F401
 __version__ = "0.1.0"
 config.start()
 
-_MODULES = ("activations callbacks config constraints datasets errors initializers layers losses metrics models ops "
+_MODULES = ("activations applications callbacks config constraints datasets errors initializers layers losses metrics models ops "
             "optimizers preprocessing random regularizers saving training utils").split()
 _NAMES = {
     "GradientTape": "core.tape", "Tensor": "core.tensor", "function": "core.function", "elementwise": "core.jit", "Variable": "core.tensor",

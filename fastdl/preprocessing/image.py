@@ -8,7 +8,7 @@ from fastdl.errors import bad_argument, missing_extra
 from fastdl.preprocessing.affine import FILL_MODES, apply_affine_transform
 from fastdl.preprocessing.iterators import DataFrameIterator, DirectoryIterator, Iterator, NumpyArrayIterator
 from fastdl.utils.dataset_utils import dataset_from_directory
-from fastdl.utils.image_utils import array_to_img, data_format_of, img_to_array, load_img, save_img
+from fastdl.utils.image_utils import array_to_img, data_format_of, img_to_array, load_all, load_img, save_img
 
 __all__ = ["DataFrameIterator", "DirectoryIterator", "ImageDataGenerator", "Iterator", "NumpyArrayIterator", "apply_affine_transform",
            "apply_brightness_shift", "apply_channel_shift", "array_to_img", "image_dataset_from_directory", "img_to_array", "load_img",
@@ -147,6 +147,9 @@ class ImageDataGenerator:
             x = self.preprocessing_function(x)
         if self.rescale:
             x *= self.rescale
+        return self._normalize(x)
+
+    def _normalize(self, x):
         if self.samplewise_center:
             x -= np.mean(x, keepdims=True)
         if self.samplewise_std_normalization:
@@ -196,18 +199,29 @@ class ImageDataGenerator:
     def apply_transform(self, x, transform_parameters):
         """One image x (h, w, c) with the transform that get_random_transform describes."""
         p = transform_parameters
-        row, col, channel = self.row_axis - 1, self.col_axis - 1, self.channel_axis - 1
-        x = apply_affine_transform(x, p.get("theta", 0), p.get("tx", 0), p.get("ty", 0), p.get("shear", 0), p.get("zx", 1),
-                                   p.get("zy", 1), row, col, channel, self.fill_mode, self.cval, self.interpolation_order)
+        x = self._warped(x, p)
         if p.get("channel_shift_intensity") is not None:
-            x = apply_channel_shift(x, p["channel_shift_intensity"], channel)
-        if p.get("flip_horizontal"):
-            x = np.flip(x, col)
-        if p.get("flip_vertical"):
-            x = np.flip(x, row)
+            x = apply_channel_shift(x, p["channel_shift_intensity"], self.channel_axis - 1)
         if p.get("brightness") is not None:
             x = apply_brightness_shift(x, p["brightness"], False)
         return x
+
+    def _warped(self, x, p, scale=1.0):
+        return apply_affine_transform(
+            x, p.get("theta", 0), p.get("tx", 0), p.get("ty", 0), p.get("shear", 0), p.get("zx", 1), p.get("zy", 1), self.row_axis - 1,
+            self.col_axis - 1, self.channel_axis - 1, self.fill_mode, self.cval, self.interpolation_order,
+            (bool(p.get("flip_vertical")), bool(p.get("flip_horizontal"))), scale)
+
+    def augment(self, x):
+        """standardize(transform(x)) with a transform drawn now; x stays as it is."""
+        p, own = self.get_random_transform(x.shape), type(self)
+        if own.apply_transform is not ImageDataGenerator.apply_transform or own.standardize is not ImageDataGenerator.standardize:
+            return self.standardize(self.apply_transform(x.copy(), p))
+        if self.preprocessing_function or p.get("channel_shift_intensity") is not None or p.get("brightness") is not None:
+            y, finish = self.apply_transform(x, p), self.standardize
+        else:                                   # rotation, flips and rescaling in one pass over the pixels
+            y, finish = self._warped(x, p, self.rescale or 1.0), self._normalize
+        return finish(y.copy() if np.may_share_memory(x, y) else y)
 
     def random_transform(self, x, seed=None):
         return self.apply_transform(x, self.get_random_transform(x.shape, seed))
@@ -248,8 +262,7 @@ def image_dataset_from_directory(directory, labels="inferred", label_mode="int",
 
     def make_load(paths):
         def load(rows):
-            return np.stack([img_to_array(load_img(paths[r], color_mode, size, interpolation, crop_to_aspect_ratio), data_format)
-                             for r in rows])
+            return np.stack(list(load_all([paths[r] for r in rows], data_format, color_mode, size, interpolation, crop_to_aspect_ratio)))
         return load
 
     return dataset_from_directory(directory, labels, label_mode, class_names, (".bmp", ".gif", ".jpeg", ".jpg", ".png"), make_load,

@@ -8,7 +8,7 @@ import numpy as np
 from fastdl import config
 from fastdl.errors import bad_argument
 from fastdl.utils.dataset_utils import check_directory
-from fastdl.utils.image_utils import array_to_img, data_format_of, img_to_array, load_img
+from fastdl.utils.image_utils import array_to_img, data_format_of, load_all
 from fastdl.utils.py_dataset import PyDataset
 
 FORMATS = ("png", "jpg", "jpeg", "bmp", "ppm", "tif", "tiff")
@@ -76,7 +76,9 @@ class Iterator(PyDataset):
         generator = self.image_data_generator
         if generator is None:
             return x
-        return generator.standardize(generator.apply_transform(x, generator.get_random_transform(x.shape)))
+        if hasattr(generator, "augment"):
+            return generator.augment(x)
+        return generator.standardize(generator.apply_transform(x.copy(), generator.get_random_transform(x.shape)))
 
     def _save(self, batch, rows, bound):
         if self.save_to_dir:
@@ -124,7 +126,7 @@ class NumpyArrayIterator(Iterator):
     def _get_batches_of_transformed_samples(self, index_array):
         batch = np.zeros((len(index_array),) + self.x.shape[1:], self.dtype)
         for k, row in enumerate(index_array):
-            batch[k] = self._augmented(self.x[row].copy())
+            batch[k] = self._augmented(self.x[row])
         self._save(batch, index_array, 10**4)
         x = [batch] + [a[index_array] for a in self.x_misc] if self.x_misc else batch
         if self.y is None:
@@ -153,9 +155,9 @@ class _FileIterator(Iterator):
 
     def _get_batches_of_transformed_samples(self, index_array):
         batch = np.zeros((len(index_array),) + self.image_shape, self.dtype)
-        for k, row in enumerate(index_array):
-            img = load_img(self.filepaths[row], self.color_mode, self.target_size, self.interpolation, self.keep_aspect_ratio)
-            batch[k] = self._augmented(img_to_array(img, self.data_format))
+        files = [self.filepaths[row] for row in index_array]
+        for k, x in enumerate(load_all(files, self.data_format, self.color_mode, self.target_size, self.interpolation, self.keep_aspect_ratio)):
+            batch[k] = self._augmented(x)
         self._save(batch, index_array, 10**7)
         if self.class_mode is None:
             return batch

@@ -19,7 +19,7 @@ class File:
     """The bytes, and what is found in them by address."""
 
     def __init__(self, source, what):
-        self.what, self.steps, self.headers = what, 0, {}
+        self.what, self.steps, self.headers, self.groups = what, 0, {}, {}
         if not isinstance(source, bytes):                   # read, not mapped: a file cut short meanwhile would kill the process
             with open(source, "rb") as f:
                 source = f.read()
@@ -87,7 +87,12 @@ class File:
 
     # ---- groups
     def members(self, address):
-        """{name: (address of the object, is a link)} of a group, None where it is none."""
+        """{name: (address of the object, is a link)} of a group, None where it is none. Read once: a model asks for each layer."""
+        if address not in self.groups:
+            self.groups[address] = self._members(address)
+        return self.groups[address]
+
+    def _members(self, address):
         at = self.message(address, 0x11)
         if at is None:
             if any(k in (0x02, 0x06) for k, *_ in self.messages(address)):

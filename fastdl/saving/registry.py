@@ -60,9 +60,15 @@ def _activations():
     return activations.FUNCTIONS, ()
 
 
+def _applications():
+    from fastdl import layers
+    from fastdl.applications import convnext, inception_resnet_v2
+    return {"LayerScale": convnext.LayerScale, "CustomScaleLayer": inception_resnet_v2.CustomScaleLayer}, layers.Layer
+
+
 KINDS = {"layers": _layers, "models": _models, "optimizers": _optimizers, "schedules": _schedules, "losses": _losses,
          "metrics": _metrics, "initializers": _initializers, "regularizers": _regularizers, "constraints": _constraints,
-         "random": _random, "activations": _activations}
+         "random": _random, "activations": _activations, "applications": _applications}
 ROOTS = ("keras", "fastdl", "tf_keras")             # whose module names mean the tables below
 
 

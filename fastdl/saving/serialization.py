@@ -243,6 +243,8 @@ def _written_module(home, cls):
     kind, name = home
     if kind == "schedules":
         return "keras.optimizers.schedules"
+    if kind == "applications":                                          # Keras finds these by the file that defines them
+        return "keras.src." + cls.__module__.split(".", 1)[1]
     if kind == "models":
         return "keras.src.models.functional" if name == "Functional" else "keras"
     return f"keras.{kind}"

@@ -12,6 +12,7 @@ _LAZY = {
     "serialize_keras_object": "fastdl.saving.serialization",
     "deserialize_keras_object": "fastdl.saving.serialization",
     "pad_sequences": "fastdl.utils.sequence_utils",
+    "cached_features": "fastdl.utils.features", "unfreeze": "fastdl.utils.features",
     "get_file": "fastdl.utils.file_utils", "validate_file": "fastdl.utils.file_utils",
     "load_img": "fastdl.utils.image_utils", "save_img": "fastdl.utils.image_utils",
     "img_to_array": "fastdl.utils.image_utils", "array_to_img": "fastdl.utils.image_utils",

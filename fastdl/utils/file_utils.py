@@ -1,6 +1,9 @@
 """Files from the network, checked by hash, in the cache that Keras uses: $KERAS_HOME or ~/.keras."""
+import errno
 import hashlib
+import http.client
 import os
+import sys
 import tarfile
 import zipfile
 
@@ -63,25 +66,36 @@ def extract_archive(file_path, path=".", archive_format="auto"):
 
 
 def _fetch(origin, target, file_hash, algorithm):
-    """Download to `target` through pooch, which moves a file into place only when it is whole and its hash is right."""
+    """Download to `target`, which is replaced only by a whole file of the right hash."""
     by_hand = f"Fix: get {origin} on another machine and put it at {target}"
     if file_hash:
         by_hand += f" ({_algorithm(file_hash, algorithm)} {file_hash})"
     if config.env("FASTDL_OFFLINE", "").lower() not in ("", "0", "false", "no"):
         raise FileNotFoundError(f"{target} is not there (or has another hash), and FASTDL_OFFLINE forbids downloads. {by_hand}, "
                                 "or unset FASTDL_OFFLINE.")
-    import pooch
+    from fastdl.utils.download import download
 
-    known = f"{_algorithm(file_hash, algorithm)}:{file_hash}" if file_hash else None
     print(f"Downloading data from {origin}")
-    pooch.get_logger().setLevel("WARNING")
     try:
-        if os.path.exists(target):
-            os.remove(target)
-        pooch.retrieve(origin, known, fname=os.path.basename(target), path=os.path.dirname(target))
-    except Exception as error:
-        reason = "the file received has another hash" if "hash" in str(error) else f"{type(error).__name__}: {error}"
+        download(origin, target, (lambda path: validate_file(path, file_hash, algorithm)) if file_hash else None, _bar())
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        full = getattr(error, "errno", None) == errno.ENOSPC
+        reason = "the disk is full" if full else str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
         raise OSError(f"Could not download {origin}: {reason}. {by_hand}.") from error
+
+
+def _bar():
+    """Shows how much of a download is done, where someone watches."""
+    from fastdl.utils.progbar import Progbar
+
+    bar = None
+
+    def progress(done, end):
+        nonlocal bar
+        if sys.stdout.isatty():
+            bar = bar or Progbar(end)
+            bar.update(done)
+    return progress
 
 
 def get_file(fname=None, origin=None, untar=False, md5_hash=None, file_hash=None, cache_subdir="datasets", hash_algorithm="auto",

@@ -101,3 +101,11 @@ def load_img(path, color_mode="rgb", target_size=None, interpolation="nearest", 
         top, left = (h - crop_h) // 2, (w - crop_w) // 2
         box = (left, top, left + crop_w, top + crop_h)
     return img.resize((width, height), getattr(image.Resampling, interpolation.replace("3", "").upper()), box=box)
+
+
+def load_all(paths, data_format, *settings):
+    """The arrays of files, in their order, read by several threads; settings are load_img's. The threads end with the last array."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(max(1, min(len(paths), config.threads()))) as pool:
+        yield from pool.map(lambda path: img_to_array(load_img(path, *settings), data_format), paths)
