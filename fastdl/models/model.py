@@ -55,6 +55,12 @@ class Model(Trainer, Layer):
             self.__dict__["_compile_forward"] = function(super().__call__)
         return known[2]
 
+    def __getattr__(self, name):
+        if name.startswith("_"):
+            raise AttributeError(name)
+        from fastdl.errors import did_you_mean
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}.{did_you_mean(name, [k for k in dir(type(self)) if k[0] != '_'])}")
+
     @property
     def layers(self):
         return self._layers

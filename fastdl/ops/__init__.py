@@ -120,3 +120,8 @@ def _install():
 
 
 _install()
+
+
+from fastdl.errors import names_of as _names_of  # noqa: E402
+
+__getattr__ = _names_of(globals())

@@ -19,16 +19,21 @@ def root(optimizer, x):
 
 
 class Adagrad(Optimizer):
-    """a = a + g^2; w = w - lr g / sqrt(a + epsilon)
+    """a = a + g^2; w = w - lr g / sqrt(a + epsilon)   (Keras 2: sqrt(a) + epsilon)
 
     Duchi et al., 2011. `a` starts at initial_accumulator_value.
     """
 
+<<<<<<< HEAD
     epsilon_outside = False                  # sqrt(a) + epsilon, as in Keras 2: set where a model comes from such a file
 
+=======
+    @config.keras2_defaults(learning_rate=0.01, initial_accumulator_value=0.0, epsilon=1e-8)
+>>>>>>> 48ee3a6 (Both eras' names: import keras and tensorflow.keras, Keras 2's modules and defaults, tree, dtype policies, Function, Operation, callbacks)
     def __init__(self, learning_rate=0.001, initial_accumulator_value=0.1, epsilon=1e-7, **kwargs):
         super().__init__(learning_rate, **kwargs)
         self.initial_accumulator_value, self.epsilon = initial_accumulator_value, config.epsilon() if epsilon is None else epsilon
+        self._outside = config.compat() == "keras2"
 
     def build(self, variables):
         if self.built:
@@ -39,24 +44,34 @@ class Adagrad(Optimizer):
     def update_step(self, gradient, variable, learning_rate):
         a = self._accumulators[self._get_variable_index(variable)]
         a.assign_add(ops.square(gradient))
+<<<<<<< HEAD
         sgd_update(variable, gradient / root(self, a), learning_rate)
+=======
+        spread = ops.sqrt(a) + self.epsilon if self._outside else ops.sqrt(a + self.epsilon)
+        sgd_update(variable, gradient / spread, learning_rate)
+>>>>>>> 48ee3a6 (Both eras' names: import keras and tensorflow.keras, Keras 2's modules and defaults, tree, dtype policies, Function, Operation, callbacks)
 
     def get_config(self):
         return {**super().get_config(), "initial_accumulator_value": self.initial_accumulator_value, "epsilon": self.epsilon}
 
 
 class RMSprop(Optimizer):
-    """v = rho v + (1 - rho) g^2; w = w - lr g / sqrt(v + epsilon)
+    """v = rho v + (1 - rho) g^2; w = w - lr g / sqrt(v + epsilon)   (Keras 2: sqrt(v) + epsilon)
 
     centered: v - a^2 in place of v, a the average of g. momentum: m = momentum m + lr g / sqrt(...), w = w - m.
     Hinton's lecture, 2012.
     """
 
+<<<<<<< HEAD
     epsilon_outside = False                  # sqrt(v) + epsilon, as in Keras 2: set where a model comes from such a file
 
+=======
+    @config.keras2_defaults(epsilon=1e-8)
+>>>>>>> 48ee3a6 (Both eras' names: import keras and tensorflow.keras, Keras 2's modules and defaults, tree, dtype policies, Function, Operation, callbacks)
     def __init__(self, learning_rate=0.001, rho=0.9, momentum=0.0, epsilon=1e-7, centered=False, **kwargs):
         super().__init__(learning_rate, **kwargs)
         self.rho, self.momentum, self.centered = rho, momentum, centered
+        self._outside = config.compat() == "keras2"
         self.epsilon = config.epsilon() if epsilon is None else epsilon
 
     def build(self, variables):
@@ -71,7 +86,11 @@ class RMSprop(Optimizer):
     def update_step(self, gradient, variable, learning_rate):
         k = self._get_variable_index(variable)
         v = self._velocities[k]
+<<<<<<< HEAD
         if not self.centered and not self.momentum > 0 and not self.epsilon_outside:
+=======
+        if not (self.centered or self.momentum > 0 or self._outside):
+>>>>>>> 48ee3a6 (Both eras' names: import keras and tensorflow.keras, Keras 2's modules and defaults, tree, dtype policies, Function, Operation, callbacks)
             rmsprop_update(variable, v, gradient, learning_rate, rho=self.rho, epsilon=self.epsilon)
             return
         step_towards(v, ops.square(gradient), 1 - self.rho)
@@ -80,7 +99,11 @@ class RMSprop(Optimizer):
             average = self._average_gradients[k]
             step_towards(average, gradient, 1 - self.rho)
             spread = v - ops.square(average)
+<<<<<<< HEAD
         step = gradient / root(self, spread)
+=======
+        step = gradient / (ops.sqrt(spread) + self.epsilon if self._outside else ops.sqrt(spread + self.epsilon))
+>>>>>>> 48ee3a6 (Both eras' names: import keras and tensorflow.keras, Keras 2's modules and defaults, tree, dtype policies, Function, Operation, callbacks)
         if self.momentum > 0:
             m = self._momentums[k]
             m.assign(m * float(self.momentum) + step * learning_rate)
@@ -98,6 +121,7 @@ class Adadelta(Optimizer):
     Zeiler, 2012, whose steps have learning_rate=1.
     """
 
+    @config.keras2_defaults(learning_rate=1.0, epsilon=1e-8)
     def __init__(self, learning_rate=0.001, rho=0.95, epsilon=1e-7, **kwargs):
         super().__init__(learning_rate, **kwargs)
         self.rho, self.epsilon = rho, config.epsilon() if epsilon is None else epsilon
