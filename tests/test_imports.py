@@ -89,7 +89,7 @@ def test_import_loads_numpy_and_the_native_door_alone_and_prints_nothing():
     out = run("import sys, numpy; before = set(sys.modules); import fastdl; new = set(sys.modules) - before; "
               "print(sorted(m for m in new if m.split('.')[0] not in sys.stdlib_module_names))")
     mine = {m for m in ast.literal_eval(out) if "cython" not in m}
-    assert mine == {"fastdl", "fastdl.config", "fastdl.core", "fastdl.core.native"}
+    assert mine == {"fastdl", "fastdl.compat", "fastdl.config", "fastdl.core", "fastdl.core.native"}
     assert run("import fastdl") == ""
 
 

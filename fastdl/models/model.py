@@ -1,5 +1,7 @@
 """Model: a Layer that can be trained and saved. Model(inputs, outputs) makes a Functional."""
 import json
+import os
+import tempfile
 
 import numpy as np
 
@@ -149,6 +151,14 @@ class Model(Trainer, Layer):
         from fastdl.export import export
         return export(self, filepath, **kwargs)
 
+    def __reduce__(self):
+        """Pickled and copied as the bytes of a .keras file."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "model.keras")
+            self.save(path)
+            with open(path, "rb") as file:
+                return _from_bytes, (file.read(),)
+
     def to_json(self, **kwargs):
         from fastdl.saving import serialization
         with serialization.ObjectSharingScope():
@@ -161,6 +171,15 @@ class Model(Trainer, Layer):
             return Functional.from_config.__func__(cls if issubclass(cls, Functional) else Functional, config,
                                                    custom_objects=custom_objects)
         return super().from_config(config)
+
+
+def _from_bytes(content):
+    from fastdl import saving
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "model.keras")
+        with open(path, "wb") as file:
+            file.write(content)
+        return saving.load_model(path)
 
 
 def _inject_functional(cls):

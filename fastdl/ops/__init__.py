@@ -15,8 +15,12 @@ from .nn import *  # noqa: F403
 from .conv import (adaptive_average_pool, adaptive_max_pool, average_pool, conv, conv_transpose, depthwise_conv,  # noqa: F401
                    max_pool, separable_conv)
 from .core import *  # noqa: F403
+<<<<<<< HEAD
 from .patches import *  # noqa: F403
 from . import image  # noqa: F401
+=======
+from . import nn  # noqa: F401
+>>>>>>> 82af13f (@elementwise: kernels from Python through Numba; scikit-learn wrappers; the names of Keras counted)
 from . import numpy as _n  # isort: skip
 
 _FLOATS = ("float32", "float64", "float16")
@@ -120,6 +124,8 @@ def _install():
 
 
 _install()
+for _name in ("adaptive_average_pool", "adaptive_max_pool", "average_pool", "conv", "conv_transpose", "depthwise_conv", "max_pool", "separable_conv"):
+    setattr(nn, _name, globals()[_name])  # noqa: F405  (Keras lists them under ops.nn as well)
 
 
 from fastdl.errors import names_of as _names_of  # noqa: E402
