@@ -221,6 +221,6 @@ def start():
     native.set_threads(max(1, min(256, count)))
 
 
-from fastdl.errors import names_of as _names_of  # noqa: E402
-
-__getattr__ = _names_of(globals())
+def __getattr__(name):
+    from .errors import names_of
+    return names_of(globals())(name)

@@ -85,7 +85,7 @@ def test_gradients_of_a_layer_and_of_the_input():
 def test_a_loss_layer_reads_tensors_of_the_enclosing_graph():
     image = layers.Input((4,))
     mean, log_var = layers.Dense(2)(image), layers.Dense(2)(image)
-    made = layers.Dense(4, activation="sigmoid")(mean)
+    made = layers.Dense(4, activation="sigmoid")(layers.concatenate([mean, log_var]))
 
     class Loss(layers.Layer):
         def call(self, inputs):
@@ -106,3 +106,11 @@ def test_misspelt_names_are_answered_with_the_nearest():
                 lambda: fastdl.Sequential().fitt, lambda: fastdl.callbacks.EarlyStoping):
         with pytest.raises(AttributeError, match="Did you mean"):
             ask()
+
+
+def test_plot_model_draws_svg_without_graphviz(tmp_path):
+    from xml.dom import minidom
+    model = fastdl.Sequential([layers.Dense(3, input_dim=2, name="a<b"), layers.Dense(1, name="层")])
+    svg = minidom.parseString(fastdl.utils.plot_model(model, tmp_path / "m.svg", show_shapes=True))
+    assert len(svg.getElementsByTagName("rect")) == 3 and len(svg.getElementsByTagName("line")) == 2
+    assert fastdl.utils.model_to_dot(model).count("->") == 2
