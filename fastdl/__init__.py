@@ -24,7 +24,7 @@ _NAMES = {
     "InputSpec": "layers", "name_scope": "layers.layer", "Operation": "ops.operation", "Function": "models.function",
     "DTypePolicy": "dtype_policies", "FloatDTypePolicy": "dtype_policies", "StatelessScope": "ops.operation",
     "SymbolicScope": "ops.operation", "device": "ops.operation", "remat": "ops.operation", "RematScope": "ops.operation",
-    "elementwise": "core.jit", "version": "dtype_policies",
+    "version": "dtype_policies",
 }
 
 

@@ -12,14 +12,9 @@ import fastdl
 ROOT = pathlib.Path(fastdl.__file__).parent
 # From the ground up; a module imports its own floor and those below. Imports inside functions may reach one floor up
 # (a layer looks up an initializer by name when it is made), never from core or primitives to Keras's surface.
-<<<<<<< HEAD
-FLOORS = [{"config", "errors"}, {"core"}, {"primitives"}, {"ops"}, {"activations", "initializers", "regularizers", "constraints", "random"},
-          {"saving"}, {"layers"}, {"losses", "metrics", "optimizers", "callbacks", "utils"}, {"training"}, {"models"}, {"datasets", "preprocessing", "__main__", "export"}]
-=======
 FLOORS = [{"config", "errors", "compat"}, {"core"}, {"primitives"}, {"ops"}, {"activations", "initializers", "regularizers", "constraints", "random"},
           {"saving"}, {"layers"}, {"losses", "metrics", "optimizers", "callbacks", "utils", "backend", "monitors",
-          "dtype_policies", "mixed_precision", "tree"}, {"training"}, {"models"}, {"datasets", "preprocessing", "wrappers", "__main__"}]
->>>>>>> 48ee3a6 (Both eras' names: import keras and tensorflow.keras, Keras 2's modules and defaults, tree, dtype policies, Function, Operation, callbacks)
+          "dtype_policies", "mixed_precision", "tree"}, {"training"}, {"models"}, {"datasets", "preprocessing", "wrappers", "__main__", "export"}]
 FLOOR = {name: k for k, names in enumerate(FLOORS) for name in names}
 FREE = {"__init__", "utils"}                     # the lazy name table; small helpers without imports of their own
 

@@ -15,12 +15,9 @@ from .nn import *  # noqa: F403
 from .conv import (adaptive_average_pool, adaptive_max_pool, average_pool, conv, conv_transpose, depthwise_conv,  # noqa: F401
                    max_pool, separable_conv)
 from .core import *  # noqa: F403
-<<<<<<< HEAD
 from .patches import *  # noqa: F403
 from . import image  # noqa: F401
-=======
 from . import nn  # noqa: F401
->>>>>>> 82af13f (@elementwise: kernels from Python through Numba; scikit-learn wrappers; the names of Keras counted)
 from . import numpy as _n  # isort: skip
 
 _FLOATS = ("float32", "float64", "float16")

@@ -24,16 +24,13 @@ class Adagrad(Optimizer):
     Duchi et al., 2011. `a` starts at initial_accumulator_value.
     """
 
-<<<<<<< HEAD
     epsilon_outside = False                  # sqrt(a) + epsilon, as in Keras 2: set where a model comes from such a file
 
-=======
     @config.keras2_defaults(learning_rate=0.01, initial_accumulator_value=0.0, epsilon=1e-8)
->>>>>>> 48ee3a6 (Both eras' names: import keras and tensorflow.keras, Keras 2's modules and defaults, tree, dtype policies, Function, Operation, callbacks)
     def __init__(self, learning_rate=0.001, initial_accumulator_value=0.1, epsilon=1e-7, **kwargs):
         super().__init__(learning_rate, **kwargs)
         self.initial_accumulator_value, self.epsilon = initial_accumulator_value, config.epsilon() if epsilon is None else epsilon
-        self._outside = config.compat() == "keras2"
+        self.epsilon_outside = self.epsilon_outside or config.compat() == "keras2"
 
     def build(self, variables):
         if self.built:
@@ -44,12 +41,7 @@ class Adagrad(Optimizer):
     def update_step(self, gradient, variable, learning_rate):
         a = self._accumulators[self._get_variable_index(variable)]
         a.assign_add(ops.square(gradient))
-<<<<<<< HEAD
         sgd_update(variable, gradient / root(self, a), learning_rate)
-=======
-        spread = ops.sqrt(a) + self.epsilon if self._outside else ops.sqrt(a + self.epsilon)
-        sgd_update(variable, gradient / spread, learning_rate)
->>>>>>> 48ee3a6 (Both eras' names: import keras and tensorflow.keras, Keras 2's modules and defaults, tree, dtype policies, Function, Operation, callbacks)
 
     def get_config(self):
         return {**super().get_config(), "initial_accumulator_value": self.initial_accumulator_value, "epsilon": self.epsilon}
@@ -62,16 +54,13 @@ class RMSprop(Optimizer):
     Hinton's lecture, 2012.
     """
 
-<<<<<<< HEAD
     epsilon_outside = False                  # sqrt(v) + epsilon, as in Keras 2: set where a model comes from such a file
 
-=======
     @config.keras2_defaults(epsilon=1e-8)
->>>>>>> 48ee3a6 (Both eras' names: import keras and tensorflow.keras, Keras 2's modules and defaults, tree, dtype policies, Function, Operation, callbacks)
     def __init__(self, learning_rate=0.001, rho=0.9, momentum=0.0, epsilon=1e-7, centered=False, **kwargs):
         super().__init__(learning_rate, **kwargs)
         self.rho, self.momentum, self.centered = rho, momentum, centered
-        self._outside = config.compat() == "keras2"
+        self.epsilon_outside = self.epsilon_outside or config.compat() == "keras2"
         self.epsilon = config.epsilon() if epsilon is None else epsilon
 
     def build(self, variables):
@@ -86,11 +75,7 @@ class RMSprop(Optimizer):
     def update_step(self, gradient, variable, learning_rate):
         k = self._get_variable_index(variable)
         v = self._velocities[k]
-<<<<<<< HEAD
         if not self.centered and not self.momentum > 0 and not self.epsilon_outside:
-=======
-        if not (self.centered or self.momentum > 0 or self._outside):
->>>>>>> 48ee3a6 (Both eras' names: import keras and tensorflow.keras, Keras 2's modules and defaults, tree, dtype policies, Function, Operation, callbacks)
             rmsprop_update(variable, v, gradient, learning_rate, rho=self.rho, epsilon=self.epsilon)
             return
         step_towards(v, ops.square(gradient), 1 - self.rho)
@@ -99,11 +84,7 @@ class RMSprop(Optimizer):
             average = self._average_gradients[k]
             step_towards(average, gradient, 1 - self.rho)
             spread = v - ops.square(average)
-<<<<<<< HEAD
         step = gradient / root(self, spread)
-=======
-        step = gradient / (ops.sqrt(spread) + self.epsilon if self._outside else ops.sqrt(spread + self.epsilon))
->>>>>>> 48ee3a6 (Both eras' names: import keras and tensorflow.keras, Keras 2's modules and defaults, tree, dtype policies, Function, Operation, callbacks)
         if self.momentum > 0:
             m = self._momentums[k]
             m.assign(m * float(self.momentum) + step * learning_rate)

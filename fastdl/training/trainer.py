@@ -6,12 +6,8 @@ import warnings
 
 import numpy as np
 
-<<<<<<< HEAD
-from fastdl.core.function import Rows, tensors
-=======
 from fastdl import config
-from fastdl.core.function import tensors
->>>>>>> 48ee3a6 (Both eras' names: import keras and tensorflow.keras, Keras 2's modules and defaults, tree, dtype policies, Function, Operation, callbacks)
+from fastdl.core.function import Rows, tensors
 from fastdl.errors import bad_argument
 from fastdl.training import data as fd_data
 from fastdl.training.compile import CompileLoss, CompileMetrics, check_target, label_limits
