@@ -1,5 +1,5 @@
 """Activations: functions tensor -> tensor by their Keras names, thin over fastdl.ops."""
-from fastdl import ops
+from fastdl import config, ops
 from fastdl.errors import bad_argument, unknown_name
 
 
@@ -195,8 +195,16 @@ def get(identifier):
     """
     if identifier is None:
         return linear
+    if identifier == "hard_sigmoid" and config.compat() == "keras2":
+        from fastdl.saving.legacy_h5 import hard_sigmoid_keras2
+        return hard_sigmoid_keras2
     if isinstance(identifier, (str, dict)):
         return deserialize(identifier)
     if callable(identifier):
         return identifier
     raise bad_argument("activation", repr(identifier), "a name or a function tensor -> tensor", 'use for example "relu"')
+
+
+from fastdl.errors import names_of as _names_of  # noqa: E402
+
+__getattr__ = _names_of(globals())

@@ -185,6 +185,45 @@ class CallbackList(Callback):
     def on_predict_end(self, logs=None): self._each("on_predict_end", logs or {})
 
 
+OLD_NAMES = {"acc": "accuracy", "mae": "mean_absolute_error", "mse": "mean_squared_error", "mape": "mean_absolute_percentage_error",
+             "msle": "mean_squared_logarithmic_error", "cosine": "cosine_similarity", "cosine_proximity": "cosine_similarity",
+             "lr": "learning_rate"}
+_KINDS = ("binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy")
+
+
+def _same_word(name):
+    """The spellings of one log name in both eras: val_acc -> val_accuracy; dense_acc -> dense_accuracy."""
+    for short, long in OLD_NAMES.items():
+        for one, other in ((short, long), (long, short)):
+            if name == one or name.endswith("_" + one):
+                head = name[:len(name) - len(one)]
+                yield head + other
+                if other in ("acc", "accuracy"):
+                    yield from (head + kind for kind in _KINDS)
+
+
+class Logs(dict):
+    """A dict of logs that answers the names of both eras: logs["val_acc"] is logs["val_accuracy"]."""
+
+    def _known(self, name):
+        if dict.__contains__(self, name) or not isinstance(name, str):
+            return name
+        return next((other for other in _same_word(name) if dict.__contains__(self, other)), name)
+
+    def __missing__(self, name):
+        known = self._known(name)
+        if known != name:
+            return dict.__getitem__(self, known)
+        from fastdl.errors import did_you_mean
+        raise KeyError(f"{name}: the names here are {', '.join(map(str, self))}.{did_you_mean(name, self)}")
+
+    def __contains__(self, name):
+        return dict.__contains__(self, self._known(name))
+
+    def get(self, name, default=None):
+        return dict.get(self, self._known(name), default)
+
+
 class History(Callback):
     """history[name][k] = the value of `name` after epoch `epoch[k]`; what fit returns."""
 
@@ -192,12 +231,12 @@ class History(Callback):
 
     def __init__(self):
         super().__init__()
-        self.history = {}
+        self.history = Logs()
         self.epoch = []
 
     def on_train_begin(self, logs=None):
         self.epoch = []
-        self.history = {}
+        self.history = Logs()
 
     def on_epoch_end(self, epoch, logs=None):
         self.epoch.append(epoch)
@@ -307,7 +346,7 @@ def _better(monitor, mode):
 
 
 def _monitored(callback, logs):
-    value = (logs or {}).get(callback.monitor)
+    value = Logs(logs or {}).get(callback.monitor)
     if value is None:
         warnings.warn(
             f"{type(callback).__name__} watches `{callback.monitor}`, which is not among the logs: "
@@ -656,4 +695,16 @@ class CSVLogger(Callback):
     def on_train_end(self, logs=None):
         if self._file is not None:
             self._file.close()
-            self._file = None
+        self._file = self._writer = None
+
+
+_REST = {"RemoteMonitor": "monitors", "TensorBoard": "monitors", "SwapEMAWeights": "monitors"}
+
+
+def __getattr__(name):
+    if name in _REST:
+        import importlib
+        return getattr(importlib.import_module("fastdl." + _REST[name]), name)
+    from fastdl.errors import did_you_mean
+    known = [k for k, v in globals().items() if isinstance(v, type)] + list(_REST)
+    raise AttributeError(f"fastdl.callbacks has no {name!r}.{did_you_mean(name, known)}")

@@ -1,4 +1,6 @@
 """floatx, data format, threads, compat level; the only reader of environment variables."""
+import functools
+import inspect
 import os
 
 _winograd = True
@@ -61,6 +63,123 @@ def set_compat(era):
     _compat = era
 
 
+def keras2_defaults(**values):
+    """For an __init__: arguments that are not given take these values while compat() is "keras2"."""
+    def decorate(init):
+        known = inspect.signature(init)
+
+        @functools.wraps(init)
+        def chosen(self, *args, **kwargs):
+            if _compat == "keras2":
+                given = known.bind_partial(self, *args, **kwargs).arguments
+                legacy = given.get("kwargs", {})
+                for name, value in values.items():
+                    if name not in given and not (name == "learning_rate" and "lr" in legacy):
+                        kwargs[name] = value
+            init(self, *args, **kwargs)
+        return chosen
+    return decorate
+
+
+_dtype_policy, _bars, _filtering, _flash = None, True, True, None
+_most_epochs = _most_steps = None
+
+
+def dtype_policy():
+    """The policy of layers that get no dtype=."""
+    from .dtype_policies import DTypePolicy
+    return _dtype_policy or DTypePolicy(_floatx)
+
+
+def set_dtype_policy(policy):
+    global _dtype_policy
+    from . import dtype_policies
+    policy = dtype_policies.get(policy)
+    set_floatx(policy.compute_dtype)
+    _dtype_policy = policy
+
+
+def set_backend(name):
+    """fastdl computes by its own kernels; there is nothing else to choose."""
+    if name != "fastdl":
+        raise ValueError(f"fastdl has its own kernels and no backend {name!r}. Keras itself runs on TensorFlow, JAX and PyTorch.")
+
+
+def enable_interactive_logging():
+    """Progress bars (the default)."""
+    global _bars
+    _bars = True
+
+
+def disable_interactive_logging():
+    """verbose="auto" means no bar."""
+    global _bars
+    _bars = False
+
+
+def is_interactive_logging_enabled():
+    return _bars
+
+
+def enable_traceback_filtering():
+    """Accepted; fastdl's tracebacks are short as they are."""
+    global _filtering
+    _filtering = True
+
+
+def disable_traceback_filtering():
+    global _filtering
+    _filtering = False
+
+
+def is_traceback_filtering_enabled():
+    return _filtering
+
+
+def enable_flash_attention():
+    """Accepted: attention has one kernel here."""
+    global _flash
+    _flash = True
+
+
+def disable_flash_attention():
+    global _flash
+    _flash = False
+
+
+def is_flash_attention_enabled():
+    return _flash
+
+
+def is_nnx_enabled():
+    return False
+
+
+def enable_unsafe_deserialization():
+    """Refused: no file makes fastdl run code; pass what a file needs as custom_objects."""
+    raise ValueError("fastdl runs no code from files, so this cannot be turned on. Fix: load_model(..., custom_objects={...}).")
+
+
+def max_epochs():
+    """The most epochs that any fit runs, or None."""
+    return _most_epochs
+
+
+def set_max_epochs(value):
+    global _most_epochs
+    _most_epochs = value
+
+
+def max_steps_per_epoch():
+    """The most steps that any epoch takes, or None."""
+    return _most_steps
+
+
+def set_max_steps_per_epoch(value):
+    global _most_steps
+    _most_steps = value
+
+
 def winograd():
     """Whether 3x3 convolutions may use Winograd's algorithm: 2 to 3 times as fast, about twice the rounding error."""
     return _winograd
@@ -100,3 +219,8 @@ def start():
         native.set_isa(isa)
     count = int(asked) if asked.isdigit() and int(asked) else min(native.cpu_count(), _cgroup_quota() or 256)
     native.set_threads(max(1, min(256, count)))
+
+
+def __getattr__(name):
+    from .errors import names_of
+    return names_of(globals())(name)

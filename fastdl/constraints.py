@@ -117,3 +117,8 @@ def get(identifier):
     if callable(identifier):
         return identifier
     raise bad_argument("constraint", repr(identifier), "a name, a Constraint or a function weight -> weight", 'use for example "non_neg" or MaxNorm(2)')
+
+
+from fastdl.errors import names_of as _names_of  # noqa: E402
+
+__getattr__ = _names_of(globals())

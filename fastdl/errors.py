@@ -25,6 +25,15 @@ def did_you_mean(name, candidates):
     return " Did you mean " + " or ".join(f'"{folded[c]}"' for c in close) + "?"
 
 
+def names_of(module):
+    """A module's __getattr__ that suggests the nearest of its names: `__getattr__ = names_of(globals())`."""
+    def missing(name):
+        here = module["__name__"]
+        hint = "" if name.startswith("__") else did_you_mean(name, [k for k in module if k[0] != "_"])
+        raise AttributeError(f"module {here!r} has no attribute {name!r}.{hint}")
+    return missing
+
+
 def unknown_name(kind, name, candidates):
     """A ValueError for a name that no table has: `raise unknown_name("loss", "msee", table)`."""
     candidates = sorted({str(c) for c in candidates})

@@ -356,3 +356,8 @@ def get(identifier):
         return identifier
     raise bad_argument("initializer", repr(identifier), "a name, an Initializer or a function (shape, dtype)",
                        'use for example "glorot_uniform", or Constant(...) for a number')
+
+
+from fastdl.errors import names_of as _names_of  # noqa: E402
+
+__getattr__ = _names_of(globals())

@@ -635,3 +635,8 @@ def get(identifier):
     if callable(identifier):
         return identifier
     raise bad_argument("loss", repr(identifier), "a name, a Loss or a function (y_true, y_pred)", 'for example loss="mse"', TypeError)
+
+
+from fastdl.errors import names_of as _names_of  # noqa: E402
+
+__getattr__ = _names_of(globals())

@@ -213,3 +213,8 @@ def binomial(shape, counts, probabilities, dtype=None, seed=None):
     """y = how many of `counts` trials succeed, each with probability `probabilities`"""
     made = _numpy(seed).binomial(_value(counts).astype("int64"), _value(probabilities), _shape(shape))
     return convert_to_tensor(made, dtype or config.floatx())
+
+
+from fastdl.errors import names_of as _names_of  # noqa: E402
+
+__getattr__ = _names_of(globals())

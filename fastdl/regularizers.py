@@ -144,3 +144,8 @@ def get(identifier):
     if callable(identifier):
         return identifier
     raise bad_argument("regularizer", repr(identifier), "a name, a Regularizer or a function weight -> scalar", 'use for example "l2" or L2(0.01)')
+
+
+from fastdl.errors import names_of as _names_of  # noqa: E402
+
+__getattr__ = _names_of(globals())

@@ -12,8 +12,10 @@ import fastdl
 ROOT = pathlib.Path(fastdl.__file__).parent
 # From the ground up; a module imports its own floor and those below. Imports inside functions may reach one floor up
 # (a layer looks up an initializer by name when it is made), never from core or primitives to Keras's surface.
-FLOORS = [{"config", "errors"}, {"core"}, {"primitives"}, {"ops"}, {"activations", "initializers", "regularizers", "constraints", "random"},
-          {"saving"}, {"layers"}, {"losses", "metrics", "optimizers", "callbacks", "utils"}, {"training"}, {"models"}, {"applications", "datasets", "preprocessing", "__main__", "export"}]
+FLOORS = [{"config", "errors", "compat"}, {"core"}, {"primitives"}, {"ops"}, {"activations", "initializers", "regularizers", "constraints", "random"},
+          {"saving"}, {"layers"}, {"losses", "metrics", "optimizers", "callbacks", "utils", "backend", "monitors",
+          "dtype_policies", "mixed_precision", "tree"}, {"training"}, {"models"},
+          {"applications", "datasets", "preprocessing", "wrappers", "__main__", "export"}]
 FLOOR = {name: k for k, names in enumerate(FLOORS) for name in names}
 FREE = {"__init__", "utils"}                     # the lazy name table; small helpers without imports of their own
 
@@ -83,7 +85,7 @@ def test_import_loads_numpy_and_the_native_door_alone_and_prints_nothing():
     out = run("import sys, numpy; before = set(sys.modules); import fastdl; new = set(sys.modules) - before; "
               "print(sorted(m for m in new if m.split('.')[0] not in sys.stdlib_module_names))")
     mine = {m for m in ast.literal_eval(out) if "cython" not in m}
-    assert mine == {"fastdl", "fastdl.config", "fastdl.core", "fastdl.core.native"}
+    assert mine == {"fastdl", "fastdl.compat", "fastdl.config", "fastdl.core", "fastdl.core.native"}
     assert run("import fastdl") == ""
 
 

@@ -25,6 +25,30 @@ def deserialize(config, custom_objects=None):
     return serialization.deserialize_keras_object(config, custom_objects=custom_objects)
 
 
+def CuDNNLSTM(units, **kwargs):
+    """LSTM with the gates' true sigmoid, by its Keras 2 name."""
+    return LSTM(units, recurrent_activation="sigmoid", **kwargs)  # noqa: F821
+
+
+def CuDNNGRU(units, **kwargs):
+    """GRU(reset_after=True), by its Keras 2 name."""
+    return GRU(units, recurrent_activation="sigmoid", reset_after=True, **kwargs)  # noqa: F821
+
+
+def _keras2_name(name):
+    """Convolution2D -> Conv2D, Deconvolution2D -> Conv2DTranspose, ..."""
+    for old, new in (("SeparableConvolution", "SeparableConv"), ("Deconvolution", "Conv"), ("Deconv", "Conv"), ("Convolution", "Conv")):
+        if name.startswith(old):
+            return new + name[len(old):] + ("Transpose" if old.startswith("Dec") else "")
+    return None
+
+
 def __getattr__(name):
+    today = _keras2_name(name)
+    if today in globals():
+        return globals()[today]
+    if name in ("merge", "convolutional", "advanced_activations", "embeddings", "local", "noise", "convolutional_recurrent",
+                "cudnn_recurrent", "experimental"):
+        return importlib.import_module("fastdl.layers." + name)
     from fastdl.errors import did_you_mean
     raise AttributeError(f"fastdl.layers has no {name!r}.{did_you_mean(name, __all__)}")

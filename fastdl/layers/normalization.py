@@ -3,7 +3,7 @@ or of the weights (SpectralNormalization).
 """
 import numpy as np
 
-from fastdl import constraints, initializers, ops, regularizers
+from fastdl import config, constraints, initializers, ops, regularizers
 from fastdl.core.tensor import Tensor
 from fastdl.layers.layer import InputSpec, Layer
 from fastdl.primitives import norm
@@ -93,7 +93,8 @@ class BatchNormalization(_Normalization):
         axis, = _axes(self, self.axis, len(inputs.shape))
         x = _swap(inputs if inputs.dtype.startswith("float") else ops.cast(inputs, self.compute_dtype), axis)
         gamma, beta = self.gamma if self.scale else self._one, self.beta if self.center else self._zero
-        if not (training and self.trainable):
+        # Keras 2 normalised a frozen layer's batches by their own mean and variance.
+        if not training or not (self.trainable or config.compat() == "keras2"):
             y = norm.norm_apply(x, self.moving_mean, self.moving_variance, gamma, beta, epsilon=self.epsilon)
             return _swap(y, axis)
         if mask is None:
@@ -101,8 +102,9 @@ class BatchNormalization(_Normalization):
         else:
             mean, variance = self._seen(inputs, x, mask, axis)
             y = norm.norm_apply(x, mean, variance, gamma, beta, epsilon=self.epsilon)
-        norm.moving_update(self.moving_mean, mean, momentum=self.momentum)
-        norm.moving_update(self.moving_variance, variance, momentum=self.momentum)
+        if self.trainable:
+            norm.moving_update(self.moving_mean, mean, momentum=self.momentum)
+            norm.moving_update(self.moving_variance, variance, momentum=self.momentum)
         return _swap(y, axis)
 
     def _seen(self, inputs, x, mask, axis):

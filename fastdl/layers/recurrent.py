@@ -4,7 +4,7 @@ RNN.inner_loop is the general path, one cell call a step; _OneCell's asks a prim
 """
 import types
 
-from fastdl import activations, ops
+from fastdl import activations, config, ops
 from fastdl.core import state
 from fastdl.core.tensor import Variable, convert_to_tensor
 from fastdl.layers.layer import InputSpec, Layer, _outside_trace, serialize_value
@@ -265,6 +265,7 @@ class LSTM(_OneCell):
     act is `activation`, ra `recurrent_activation`; with return_state also the final h and c (Hochreiter & Schmidhuber 1997).
     """
 
+    @config.keras2_defaults(recurrent_activation="hard_sigmoid")
     def __init__(self, units, activation="tanh", recurrent_activation="sigmoid", use_bias=True, kernel_initializer="glorot_uniform",
                  recurrent_initializer="orthogonal", bias_initializer="zeros", unit_forget_bias=True, kernel_regularizer=None,
                  recurrent_regularizer=None, bias_regularizer=None, activity_regularizer=None, kernel_constraint=None,
@@ -291,6 +292,7 @@ class GRU(_OneCell):
     reset_after=False: g = act(x_t W_g + (r h_t-1) U_g) (Cho et al. 2014).
     """
 
+    @config.keras2_defaults(recurrent_activation="hard_sigmoid", reset_after=False)
     def __init__(self, units, activation="tanh", recurrent_activation="sigmoid", use_bias=True, kernel_initializer="glorot_uniform",
                  recurrent_initializer="orthogonal", bias_initializer="zeros", kernel_regularizer=None, recurrent_regularizer=None,
                  bias_regularizer=None, activity_regularizer=None, kernel_constraint=None, recurrent_constraint=None, bias_constraint=None,

@@ -4,7 +4,7 @@ call(x_t, states) gives (output, new states). Weights lie gate beside gate, in t
 """
 import numpy as np
 
-from fastdl import activations, constraints, initializers, ops, regularizers
+from fastdl import activations, config, constraints, initializers, ops, regularizers
 from fastdl import random as frandom
 from fastdl.core import state
 from fastdl.layers.layer import Layer
@@ -130,6 +130,7 @@ class LSTMCell(_Cell):
     """
     gates = 4
 
+    @config.keras2_defaults(recurrent_activation="hard_sigmoid")
     def __init__(self, units, activation="tanh", recurrent_activation="sigmoid", use_bias=True, kernel_initializer="glorot_uniform",
                  recurrent_initializer="orthogonal", bias_initializer="zeros", unit_forget_bias=True, kernel_regularizer=None,
                  recurrent_regularizer=None, bias_regularizer=None, kernel_constraint=None, recurrent_constraint=None,
@@ -168,6 +169,7 @@ class GRUCell(_Cell):
     """
     gates = 3
 
+    @config.keras2_defaults(recurrent_activation="hard_sigmoid", reset_after=False)
     def __init__(self, units, activation="tanh", recurrent_activation="sigmoid", use_bias=True, kernel_initializer="glorot_uniform",
                  recurrent_initializer="orthogonal", bias_initializer="zeros", kernel_regularizer=None, recurrent_regularizer=None,
                  bias_regularizer=None, kernel_constraint=None, recurrent_constraint=None, bias_constraint=None, dropout=0.0,

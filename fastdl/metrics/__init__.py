@@ -73,3 +73,8 @@ def get(identifier):
     if callable(identifier):
         return identifier
     raise bad_argument("metric", repr(identifier), "a name, a Metric or a function (y_true, y_pred)", 'for example metrics=["mae"]', TypeError)
+
+
+from fastdl.errors import names_of as _names_of  # noqa: E402
+
+__getattr__ = _names_of(globals())

@@ -12,3 +12,8 @@ def load_model(*args, **kwargs):
 def save_model(*args, **kwargs):
     from fastdl import saving
     return saving.save_model(*args, **kwargs)
+
+
+from fastdl.errors import names_of as _names_of  # noqa: E402
+
+__getattr__ = _names_of(globals())

@@ -61,7 +61,20 @@ class Functional(Model):
         self.built = True
 
     _untracked = Layer._untracked | {"_inputs_struct", "_outputs_struct", "_graph_inputs", "_graph_outputs", "_node_list",
-                                     "_run_nodes", "_operations", "_init_args", "_input_layer"}
+                                     "_run_nodes", "_operations", "_loss_nodes", "_loss_tensors", "_init_args", "_input_layer"}
+
+    _loss_tensors = _loss_nodes = ()
+
+    def add_loss(self, loss, inputs=None):
+        """Adds a scalar to model.losses; a loss made of the graph's own tensors is computed in every call"""
+        for x in flatten(loss):
+            if not isinstance(x, KerasTensor):
+                super().add_loss(x, inputs)
+                continue
+            _, by_depth, _, _ = symbolic.map_graph(self._graph_inputs, self._graph_outputs + [*self._loss_tensors, x])
+            done = {id(n) for n in self._node_list} | {id(n) for n in self._loss_nodes}
+            self._loss_nodes = [*self._loss_nodes, *(n for d in sorted(by_depth, reverse=True) for n in by_depth[d] if id(n) not in done)]
+            self._loss_tensors = [*self._loss_tensors, x]
 
     layers = property(lambda self: [l for l in self._layers])
     operations = property(lambda self: list(self._operations))
@@ -119,11 +132,13 @@ class Functional(Model):
             for t, m in zip(self._graph_inputs, flatten(mask)):
                 if m is not None and getattr(values[id(t)], "_keras_mask", None) is None:
                     values[id(t)]._keras_mask = m
-        for node in self._run_nodes:
-            args, kwargs = node.fill(values)
-            outputs = node.operation(*args, **kwargs)
-            for t, y in zip(node.output_tensors, flatten(outputs)):
-                values[id(t)] = y
+        with symbolic.running(values):
+            for node in (*self._run_nodes, *self._loss_nodes):
+                args, kwargs = node.fill(values)
+                outputs = node.operation(*args, **kwargs)
+                for t, y in zip(node.output_tensors, flatten(outputs)):
+                    values[id(t)] = y
+        self._losses.extend(values[id(t)] for t in self._loss_tensors)
         return pack_like(self._outputs_struct, [values[id(t)] for t in self._graph_outputs])
 
     def compute_output_shape(self, input_shape):

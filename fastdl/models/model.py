@@ -1,5 +1,7 @@
 """Model: a Layer that can be trained and saved. Model(inputs, outputs) makes a Functional."""
 import json
+import os
+import tempfile
 
 import numpy as np
 
@@ -54,6 +56,12 @@ class Model(Trainer, Layer):
             self.__dict__["_compile_pure"] = known = (Layer.version, graph, pure)
             self.__dict__["_compile_forward"] = function(super().__call__)
         return known[2]
+
+    def __getattr__(self, name):
+        if name.startswith("_"):
+            raise AttributeError(name)
+        from fastdl.errors import did_you_mean
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}.{did_you_mean(name, [k for k in dir(type(self)) if k[0] != '_'])}")
 
     @property
     def layers(self):
@@ -143,6 +151,14 @@ class Model(Trainer, Layer):
         from fastdl.export import export
         return export(self, filepath, **kwargs)
 
+    def __reduce__(self):
+        """Pickled and copied as the bytes of a .keras file."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "model.keras")
+            self.save(path)
+            with open(path, "rb") as file:
+                return _from_bytes, (file.read(),)
+
     def to_json(self, **kwargs):
         from fastdl.saving import serialization
         with serialization.ObjectSharingScope():
@@ -155,6 +171,15 @@ class Model(Trainer, Layer):
             return Functional.from_config.__func__(cls if issubclass(cls, Functional) else Functional, config,
                                                    custom_objects=custom_objects)
         return super().from_config(config)
+
+
+def _from_bytes(content):
+    from fastdl import saving
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "model.keras")
+        with open(path, "wb") as file:
+            file.write(content)
+        return saving.load_model(path)
 
 
 def _inject_functional(cls):

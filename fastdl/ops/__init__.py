@@ -17,6 +17,7 @@ from .conv import (adaptive_average_pool, adaptive_max_pool, average_pool, conv,
 from .core import *  # noqa: F403
 from .patches import *  # noqa: F403
 from . import image  # noqa: F401
+from . import nn  # noqa: F401
 from . import numpy as _n  # isort: skip
 
 _FLOATS = ("float32", "float64", "float16")
@@ -120,3 +121,10 @@ def _install():
 
 
 _install()
+for _name in ("adaptive_average_pool", "adaptive_max_pool", "average_pool", "conv", "conv_transpose", "depthwise_conv", "max_pool", "separable_conv"):
+    setattr(nn, _name, globals()[_name])  # noqa: F405  (Keras lists them under ops.nn as well)
+
+
+from fastdl.errors import names_of as _names_of  # noqa: E402
+
+__getattr__ = _names_of(globals())

@@ -4,7 +4,9 @@ Shapes are never declared twice: an operation runs on traced tensors, once for e
 standing for None; what differs between the two runs is unknown, what agrees is known.
 """
 import collections
+import contextlib
 import functools
+import itertools
 import re
 import threading
 
@@ -12,6 +14,7 @@ Spec = collections.namedtuple("Spec", "shape dtype")
 OPS = {}                                   # name -> public op: the closed list that model files may name
 FILLS = (840, 1680)                        # composite, so that reshape((-1, k)) divides
 _names = collections.Counter()
+_births = itertools.count()
 _local = threading.local()
 
 
@@ -40,7 +43,7 @@ class KerasTensor:
         self._shape = tuple(None if s is None else int(s) for s in shape)
         self.dtype, self.name = str(dtype), name or auto_name("keras_tensor")
         self.sparse, self.ragged = sparse, ragged
-        self._keras_history = None
+        self._keras_history, self._born = None, next(_births)
 
     shape = property(lambda self: self._shape)
     ndim = property(lambda self: len(self._shape))
@@ -205,10 +208,12 @@ def inferring():
 def infer(fn, args, kwargs):
     """Output KerasTensors (nested like fn's result) of fn(*args, **kwargs), without computing anything."""
     _local.inferring = getattr(_local, "inferring", 0) + 1
+    before, _local.outer = getattr(_local, "outer", (0, None)), (next(_births), FILLS[0])
     try:
         return _infer(fn, args, kwargs)
     finally:
         _local.inferring -= 1
+        _local.outer = before
 
 
 def _infer(fn, args, kwargs):
@@ -218,6 +223,7 @@ def _infer(fn, args, kwargs):
     runs, structure = [], None
     for size in FILLS if unknown else FILLS[:1]:
         holder = []
+        _local.outer = (_local.outer[0], size)
 
         def run(*tensors):
             values = {id(t): v for t, v in zip(leaves, tensors)}
@@ -242,6 +248,31 @@ def record(operation, fn, args, kwargs):
     return outputs
 
 
+@contextlib.contextmanager
+def running(values):
+    """While a graph runs, its tensors (id -> value) stand for their values in functions that close over them."""
+    stack = _local.__dict__.setdefault("values", [])
+    stack.append(values)
+    try:
+        yield
+    finally:
+        stack.pop()
+
+
+def _captured(t):
+    """The value of a tensor of an enclosing graph that a layer's call() uses without being given it, else t itself."""
+    if not isinstance(t, KerasTensor):
+        return t
+    for values in reversed(getattr(_local, "values", ())):
+        if id(t) in values:
+            return values[id(t)]
+    born, size = getattr(_local, "outer", (0, None))
+    if t._born < born:
+        from fastdl.core.tensor import Tensor
+        return Tensor(None, tuple(size if s is None else s for s in t.shape), t.dtype)
+    return t
+
+
 def op(fn):
     """Makes `fn` a public op: on KerasTensors it is written into the graph, otherwise it runs."""
     name = fn.__name__
@@ -250,6 +281,10 @@ def op(fn):
     @functools.wraps(fn)
     def public(*args, **kwargs):
         if any_symbolic(*args, **kwargs):
+            if inferring() or getattr(_local, "values", None):
+                args, kwargs = map_structure(_captured, args), map_structure(_captured, kwargs)
+                if not any_symbolic(*args, **kwargs):
+                    return fn(*args, **kwargs)
             return record(OpCall(name), fn, args, kwargs)
         return fn(*args, **kwargs)
 

@@ -1,15 +1,16 @@
 """Optimizers: how a weight moves, given its gradient. A family's file lists its public classes by defining them."""
 from fastdl.errors import bad_argument, unknown_name
-from fastdl.optimizers import schedules
+from fastdl.optimizers import legacy, schedules
 from fastdl.optimizers.adaptive import Adadelta, Adafactor, Adagrad, Ftrl, RMSprop
 from fastdl.optimizers.descent import SGD, Lion, Muon
+from fastdl.optimizers.loss_scale import LossScaleOptimizer
 from fastdl.optimizers.moments import Adam, Adamax, AdamW, Lamb, Nadam
 from fastdl.optimizers.optimizer import Optimizer
 
 ALL_OBJECTS = {cls.__name__.lower(): cls for cls in (SGD, RMSprop, Adam, AdamW, Adagrad, Adadelta, Adamax, Nadam, Ftrl, Lion, Lamb,
                                                      Adafactor, Muon)}
 
-__all__ = ["Optimizer", "schedules", "serialize", "deserialize", "get", *(cls.__name__ for cls in ALL_OBJECTS.values())]
+__all__ = ["Optimizer", "LossScaleOptimizer", "legacy", "schedules", "serialize", "deserialize", "get", *(cls.__name__ for cls in ALL_OBJECTS.values())]
 
 
 def serialize(optimizer):
@@ -53,3 +54,8 @@ def get(identifier):
         return identifier()
     raise bad_argument("optimizer", f"{type(identifier).__name__} {identifier!r:.80}", "a name, a config or an Optimizer",
                        'use for example optimizer="adam" or optimizer=fastdl.optimizers.Adam(learning_rate=1e-3)')
+
+
+from fastdl.errors import names_of as _names_of  # noqa: E402
+
+__getattr__ = _names_of(globals())

@@ -19,16 +19,18 @@ def root(optimizer, x):
 
 
 class Adagrad(Optimizer):
-    """a = a + g^2; w = w - lr g / sqrt(a + epsilon)
+    """a = a + g^2; w = w - lr g / sqrt(a + epsilon)   (Keras 2: sqrt(a) + epsilon)
 
     Duchi et al., 2011. `a` starts at initial_accumulator_value.
     """
 
     epsilon_outside = False                  # sqrt(a) + epsilon, as in Keras 2: set where a model comes from such a file
 
+    @config.keras2_defaults(learning_rate=0.01, initial_accumulator_value=0.0, epsilon=1e-8)
     def __init__(self, learning_rate=0.001, initial_accumulator_value=0.1, epsilon=1e-7, **kwargs):
         super().__init__(learning_rate, **kwargs)
         self.initial_accumulator_value, self.epsilon = initial_accumulator_value, config.epsilon() if epsilon is None else epsilon
+        self.epsilon_outside = self.epsilon_outside or config.compat() == "keras2"
 
     def build(self, variables):
         if self.built:
@@ -46,7 +48,7 @@ class Adagrad(Optimizer):
 
 
 class RMSprop(Optimizer):
-    """v = rho v + (1 - rho) g^2; w = w - lr g / sqrt(v + epsilon)
+    """v = rho v + (1 - rho) g^2; w = w - lr g / sqrt(v + epsilon)   (Keras 2: sqrt(v) + epsilon)
 
     centered: v - a^2 in place of v, a the average of g. momentum: m = momentum m + lr g / sqrt(...), w = w - m.
     Hinton's lecture, 2012.
@@ -54,9 +56,11 @@ class RMSprop(Optimizer):
 
     epsilon_outside = False                  # sqrt(v) + epsilon, as in Keras 2: set where a model comes from such a file
 
+    @config.keras2_defaults(epsilon=1e-8)
     def __init__(self, learning_rate=0.001, rho=0.9, momentum=0.0, epsilon=1e-7, centered=False, **kwargs):
         super().__init__(learning_rate, **kwargs)
         self.rho, self.momentum, self.centered = rho, momentum, centered
+        self.epsilon_outside = self.epsilon_outside or config.compat() == "keras2"
         self.epsilon = config.epsilon() if epsilon is None else epsilon
 
     def build(self, variables):
@@ -98,6 +102,7 @@ class Adadelta(Optimizer):
     Zeiler, 2012, whose steps have learning_rate=1.
     """
 
+    @config.keras2_defaults(learning_rate=1.0, epsilon=1e-8)
     def __init__(self, learning_rate=0.001, rho=0.95, epsilon=1e-7, **kwargs):
         super().__init__(learning_rate, **kwargs)
         self.rho, self.epsilon = rho, config.epsilon() if epsilon is None else epsilon

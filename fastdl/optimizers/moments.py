@@ -30,6 +30,7 @@ class Adam(Optimizer):
     lr_t = lr sqrt(1 - b2^t) / (1 - b1^t) at step t. amsgrad: the largest v so far in place of v. Kingma and Ba, 2014.
     """
 
+    @config.keras2_defaults(epsilon=1e-8)
     def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, amsgrad=False, **kwargs):
         super().__init__(learning_rate, **kwargs)
         self.beta_1, self.beta_2, self.amsgrad = beta_1, beta_2, amsgrad
@@ -77,6 +78,7 @@ class Adamax(Optimizer):
     Adam with the largest gradient in place of the mean square. Kingma and Ba, 2014.
     """
 
+    @config.keras2_defaults(learning_rate=0.002, epsilon=1e-8)
     def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, **kwargs):
         super().__init__(learning_rate, **kwargs)
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, config.epsilon() if epsilon is None else epsilon
@@ -105,6 +107,7 @@ class Nadam(Optimizer):
     u_t = b1 (1 - 0.96^t / 2), U the product of all u so far; w = w - lr m^ / (sqrt(v / (1 - b2^t)) + epsilon). Dozat, 2015.
     """
 
+    @config.keras2_defaults(learning_rate=0.002, epsilon=1e-8)
     def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, **kwargs):
         super().__init__(learning_rate, **kwargs)
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, config.epsilon() if epsilon is None else epsilon

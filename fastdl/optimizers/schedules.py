@@ -196,3 +196,8 @@ def deserialize(config, custom_objects=None):
     """The schedule that `config` describes."""
     from fastdl.saving import serialization
     return serialization.deserialize_keras_object(config, custom_objects=custom_objects)
+
+
+from fastdl.errors import names_of as _names_of  # noqa: E402
+
+__getattr__ = _names_of(globals())

@@ -163,6 +163,13 @@ def train_validation_split(arrays, fraction):
     return first, tree.map_structure(lambda a: None if a is None else a[cut:], arrays)
 
 
+def pack_x_y_sample_weight(x, y=None, sample_weight=None):
+    """x, (x, y) or (x, y, sample_weight): the inverse of unpack_x_y_sample_weight."""
+    if y is None:
+        return (x,) if isinstance(x, (list, tuple)) else x
+    return (x, y) if sample_weight is None else (x, y, sample_weight)
+
+
 def unpack_x_y_sample_weight(data):
     """(x, y, sample_weight) of a batch given as x, (x,), (x, y) or (x, y, sample_weight)."""
     if isinstance(data, list):

@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 
+from fastdl import config
 from fastdl.core.function import Rows, tensors
 from fastdl.errors import bad_argument
 from fastdl.training import data as fd_data
@@ -405,7 +406,13 @@ class Trainer:
         from fastdl.callbacks import CallbackList
 
         self._must_be_compiled("fit")
+        epochs = legacy.pop("nb_epoch", epochs)
+        validation_steps = legacy.pop("nb_val_samples", validation_steps)
         _legacy("fit", legacy)
+        verbose = _bar_wanted(verbose)
+        epochs = epochs if config.max_epochs() is None else min(epochs, config.max_epochs())
+        limit = config.max_steps_per_epoch()
+        steps_per_epoch = limit if limit is not None and (steps_per_epoch is None or steps_per_epoch > limit) else steps_per_epoch
         _check_verbose(verbose)
         _check_count("epochs", epochs, 0)
         _check_count("steps_per_epoch", steps_per_epoch, 1)
@@ -484,6 +491,7 @@ class Trainer:
 
         self._must_be_compiled("evaluate")
         _legacy("evaluate", legacy)
+        verbose = _bar_wanted(verbose)
         _check_verbose(verbose)
         source = fd_data.make_source(x, y, sample_weight, batch_size, dtypes_of=self._dtypes_of)
         self._prepare(source.first(), training=False)
@@ -516,6 +524,7 @@ class Trainer:
         from fastdl.callbacks import CallbackList
 
         _legacy("predict", legacy)
+        verbose = _bar_wanted(verbose)
         _check_verbose(verbose)
         source = fd_data.make_source(x, batch_size=batch_size, dtypes_of=self._dtypes_of, check=False)
         if not self.built:
@@ -568,8 +577,19 @@ class Trainer:
         return tree.map_structure(lambda t: np.array(t), self.make_predict_function()((batch[0], None, None)))
 
     # Keras 2 spellings of the same methods.
+    def predict_proba(self, x, batch_size=None, verbose=0, **kwargs):
+        """predict(x), as Keras 2 called it for classifiers."""
+        return self.predict(x, batch_size=batch_size, verbose=verbose, **kwargs)
+
+    def predict_classes(self, x, batch_size=None, verbose=0, **kwargs):
+        """The most likely class of each sample; for a single output unit whether it is above 0.5."""
+        p = self.predict(x, batch_size=batch_size, verbose=verbose, **kwargs)
+        return p.argmax(axis=-1) if p.shape[-1] > 1 else (p > 0.5).astype("int32")
+
     def fit_generator(self, generator, *args, **kwargs):
         names = ("steps_per_epoch", "epochs", "verbose", "callbacks", "validation_data", "validation_steps")
+        if "samples_per_epoch" in kwargs:
+            raise TypeError("fit_generator(samples_per_epoch=) counted samples in Keras 1. Fix: steps_per_epoch=samples // batch_size.")
         return self.fit(generator, **dict(zip(names, args)), **kwargs)
 
     def evaluate_generator(self, generator, steps=None, **kwargs):
@@ -591,6 +611,10 @@ def _due(epoch, validation_freq):
     return epoch + 1 in validation_freq
 
 
+def _bar_wanted(verbose):
+    return 0 if verbose == "auto" and not config.is_interactive_logging_enabled() else verbose
+
+
 def _check_verbose(verbose):
     if verbose not in (0, 1, 2, "auto"):
         raise bad_argument("verbose", repr(verbose), '0 (silent), 1 (bar), 2 (one line an epoch) or "auto"', "verbose=0 or 1")
@@ -605,13 +629,13 @@ def _check_count(argument, value, least):
 
 def _legacy(method, arguments):
     """Arguments of Keras 2 that have no effect here; anything else is a spelling error."""
-    ignored = {"workers", "use_multiprocessing", "max_queue_size", "nb_epoch", "pickle_safe", "nb_worker"}
+    ignored = {"workers", "use_multiprocessing", "max_queue_size", "max_q_size", "pickle_safe", "nb_worker"}
     for name in arguments:
-        if name not in ignored or name == "nb_epoch":
+        if name not in ignored:
             from fastdl.errors import did_you_mean
 
             known = ("x", "y", "batch_size", "epochs", "verbose", "callbacks", "validation_split", "validation_data", "shuffle",
                      "class_weight", "sample_weight", "initial_epoch", "steps_per_epoch", "validation_steps",
                      "validation_batch_size", "validation_freq", "steps", "return_dict")
-            hint = ' Did you mean "epochs"?' if name == "nb_epoch" else did_you_mean(name, known)
+            hint = did_you_mean(name, known)
             raise TypeError(f"{method}() has no argument `{name}`.{hint}")

@@ -5,6 +5,12 @@ from fastdl.utils.progbar import Progbar
 from fastdl.utils.py_dataset import PyDataset, Sequence
 
 _LAZY = {
+    "standardize_dtype": "fastdl.utils.names", "is_keras_tensor": "fastdl.utils.names", "Config": "fastdl.utils.config",
+    "clear_session": "fastdl.backend", "get_registered_name": "fastdl.saving", "get_registered_object": "fastdl.saving",
+    "enable_interactive_logging": "fastdl.config", "disable_interactive_logging": "fastdl.config",
+    "is_interactive_logging_enabled": "fastdl.config", "split_dataset": "fastdl.utils.dataset_utils",
+    "pack_x_y_sample_weight": "fastdl.training.data", "unpack_x_y_sample_weight": "fastdl.training.data",
+    "plot_model": "fastdl.utils.plot", "model_to_dot": "fastdl.utils.plot", "get_source_inputs": "fastdl.utils.plot",
     "register_keras_serializable": "fastdl.saving.serialization",
     "custom_object_scope": "fastdl.saving.serialization",
     "CustomObjectScope": "fastdl.saving.serialization",
@@ -30,6 +36,10 @@ def __getattr__(name):
         import importlib
 
         return getattr(importlib.import_module(_LAZY[name]), name)
+    if name.endswith("_utils") or name == "legacy":              # Keras 2's modules, such as np_utils
+        import importlib
+
+        return importlib.import_module("fastdl.utils." + name)
     from fastdl.errors import did_you_mean
 
     raise AttributeError(f"module 'fastdl.utils' has no attribute '{name}'.{did_you_mean(name, [*__all__, *_LAZY])}")

@@ -177,3 +177,77 @@ def dataset_from_directory(directory, labels, label_mode, class_names, formats, 
         return dataset
 
     return [make("training"), make("validation")] if subset == "both" else make(subset)
+
+
+def split_dataset(dataset, left_size=None, right_size=None, shuffle=False, seed=None, preferred_backend=None):
+    """Two datasets, of the first left_size and the last right_size samples; sizes are shares (0.8) or counts
+
+    dataset: an array, or a tuple, list or dict of arrays of one length, or a dataset whose items are samples.
+
+    >>> left, right = split_dataset(np.arange(10), left_size=0.8); len(left), len(right)
+    (8, 2)
+    """
+    from fastdl.utils import tree
+
+    if left_size is None and right_size is None:
+        raise bad_argument("left_size", None, "a share or a count for left_size or right_size", "use left_size=0.8")
+    if isinstance(dataset, (np.ndarray, dict, list, tuple)):
+        data = tree.map_structure(np.asarray, dataset)
+    else:
+        data = [sample for sample in dataset]
+        nested = data and tree.is_nested(data[0])
+        columns = [np.stack(c) for c in zip(*map(tree.flatten, data))]
+        data = tree.pack_sequence_as(data[0], columns) if nested else columns[0]
+    lengths = {len(a) for a in tree.flatten(data)}
+    if len(lengths) != 1:
+        raise bad_argument("dataset", f"arrays of lengths {sorted(lengths)}", "arrays of one length", "cut them to one length")
+    n, = lengths
+
+    def count(size):
+        if size is None:
+            return None
+        if isinstance(size, float):
+            if not 0 <= size <= 1:
+                raise bad_argument("left_size/right_size", size, "a share from 0 to 1, or a whole number", "use 0.8")
+            return int(round(size * n))
+        if not 0 <= size <= n:
+            raise bad_argument("left_size/right_size", size, f"at most the {n} samples there are", "take fewer")
+        return int(size)
+
+    left, right = count(left_size), count(right_size)
+    left = n - right if left is None else left
+    right = n - left if right is None else right
+    if left + right > n:
+        raise bad_argument("left_size and right_size", f"{left} + {right}", f"at most {n} together", "give one of them")
+    order = np.arange(n)
+    if shuffle:
+        order = np.random.default_rng(seed).permutation(n)
+
+    return tuple(Samples(tree.map_structure(lambda a: a[rows], data)) for rows in (order[:left], order[n - right:]))
+
+
+class Samples(PyDataset):
+    """Arrays of one length, sample by sample; batch(n) gives batches."""
+
+    def __init__(self, data, size=None):
+        super().__init__()
+        self.data, self.size = data, size
+
+    def __len__(self):
+        from fastdl.utils import tree
+
+        return -(-len(tree.flatten(self.data)[0]) // (self.size or 1))
+
+    def __getitem__(self, k):
+        from fastdl.utils import tree
+
+        if not 0 <= k < len(self):
+            raise IndexError(f"item {k} of {len(self)}")
+        rows = k if self.size is None else slice(k * self.size, (k + 1) * self.size)
+        return tree.map_structure(lambda a: a[rows], self.data)
+
+    def __iter__(self):
+        return (self[k] for k in range(len(self)))
+
+    def batch(self, size):
+        return Samples(self.data, size)

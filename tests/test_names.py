@@ -1,0 +1,116 @@
+"""Every public name of Keras is here, or docs/names.md says why not; and Keras 2's names and module paths."""
+import pathlib
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import fastdl
+import fastdl.backend as K
+from fastdl import layers
+
+HERE = pathlib.Path(__file__).parent
+NAMES = (HERE / "names" / "keras_names.txt").read_text().split("\n")[1:-1]
+
+
+def has(dotted):
+    found = fastdl
+    for part in dotted.split("."):
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            return False
+    return True
+
+
+def test_every_name_is_here_or_its_absence_has_a_reason():
+    table = (HERE.parent / "docs" / "names.md").read_text()
+    excused = [w for line in table.splitlines() if line.startswith("| `") for w in re.findall(r"`([^`]+)`", line.split("|")[1])]
+    absent = [n for n in NAMES if not has(n)]
+    unexplained = [n for n in absent if not any(n == e or e.endswith(".*") and n.startswith(e[:-1]) for e in excused)]
+    assert not unexplained
+    assert len(NAMES) - len(absent) >= 1160
+    assert not [e for e in excused if not e.endswith("*") and e in NAMES and e not in absent]     # nothing is excused that is here
+
+
+def test_keras_2_module_paths_and_import_keras():
+    code = """
+import fastdl; fastdl.install_as_keras(era="keras2")
+import keras, keras.backend as K
+from keras.layers.merge import concatenate
+from keras.layers.advanced_activations import LeakyReLU
+from keras.layers.normalization import BatchNormalization
+from keras.utils.np_utils import to_categorical
+from tensorflow.keras.layers import Dense, Convolution2D, CuDNNGRU
+from tensorflow import keras as k
+assert k.layers.Dense is Dense and Dense.__module__.startswith("fastdl")
+assert keras.layers.GRU(2).reset_after is False and keras.optimizers.RMSprop(lr=0.5).epsilon == 1e-8
+try:
+    import keras.dataset
+except ModuleNotFoundError as e:
+    print(e)
+"""
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert 'Did you mean "datasets"' in out
+
+
+def test_history_answers_both_eras():
+    model = fastdl.Sequential([layers.Dense(3, input_dim=2, activation="softmax")])
+    model.compile("rmsprop", "categorical_crossentropy", metrics=["accuracy", "mae"])
+    x, y = np.ones((8, 2)), np.eye(3)[[0, 1, 2, 0, 1, 2, 0, 1]]
+    history = model.fit(x, y, nb_epoch=2, validation_split=0.25, verbose=0).history
+    assert list(history) == ["loss", "accuracy", "mae", "val_loss", "val_accuracy", "val_mae"]
+    assert history["val_acc"] == history["val_accuracy"] and history["mean_absolute_error"] == history["mae"]
+    assert model.predict_classes(x).shape == (8,)
+
+
+def test_gradients_of_a_layer_and_of_the_input():
+    x = layers.Input((6, 6, 1))
+    conv = layers.Conv2D(2, 3, use_bias=False)
+    model = fastdl.Model(x, layers.Flatten()(conv(x)))
+    data = np.random.default_rng(0).normal(size=(1, 6, 6, 1)).astype("float32")
+    loss = K.variable(0.0)
+    loss += K.sum(K.square(conv.output))
+    by_layer, by_input = K.gradients(loss, [conv.output, model.input])
+    value, outer, inner, y = K.function([model.input], [loss, by_layer, by_input, conv.output])([data])
+    assert np.allclose(outer, 2 * y, rtol=1e-5) and np.allclose(value, (y * y).sum(), rtol=1e-5)
+    step = np.zeros_like(data)
+    step[0, 3, 3, 0] = 1e-2
+    f = K.function([model.input], [loss])
+    assert np.allclose((f([data + step])[0] - f([data - step])[0]) / 2e-2, inner[0, 3, 3, 0], rtol=1e-2)
+
+
+def test_a_loss_layer_reads_tensors_of_the_enclosing_graph():
+    image = layers.Input((4,))
+    mean, log_var = layers.Dense(2)(image), layers.Dense(2)(image)
+    made = layers.Dense(4, activation="sigmoid")(layers.concatenate([mean, log_var]))
+
+    class Loss(layers.Layer):
+        def call(self, inputs):
+            x, y = inputs
+            kl = K.mean(K.square(mean) + K.exp(log_var) - log_var - 1.0, axis=-1)
+            self.add_loss(K.mean(fastdl.metrics.binary_crossentropy(x, y) + kl), inputs=inputs)
+            return x
+
+    model = fastdl.Model(image, Loss()([image, made]))
+    model.compile("adam", loss=None)
+    x = np.random.default_rng(0).uniform(size=(64, 4)).astype("float32")
+    history = model.fit(x=x, y=None, epochs=20, validation_data=(x, None), verbose=0).history
+    assert history["loss"][-1] < history["loss"][0] and history["val_loss"][-1] < history["val_loss"][0]
+
+
+def test_misspelt_names_are_answered_with_the_nearest():
+    for ask in (lambda: layers.BatchNormialization, lambda: layers.MaxingPooling1D, lambda: fastdl.losses.mean_squared_eror,
+                lambda: fastdl.Sequential().fitt, lambda: fastdl.callbacks.EarlyStoping):
+        with pytest.raises(AttributeError, match="Did you mean"):
+            ask()
+
+
+def test_plot_model_draws_svg_without_graphviz(tmp_path):
+    from xml.dom import minidom
+    model = fastdl.Sequential([layers.Dense(3, input_dim=2, name="a<b"), layers.Dense(1, name="层")])
+    svg = minidom.parseString(fastdl.utils.plot_model(model, tmp_path / "m.svg", show_shapes=True))
+    assert len(svg.getElementsByTagName("rect")) == 3 and len(svg.getElementsByTagName("line")) == 2
+    assert fastdl.utils.model_to_dot(model).count("->") == 2
