@@ -108,7 +108,7 @@ def _grad_cases():
                     held.clear()
                     held.update(q=rng.standard_normal(q), k=rng.standard_normal(k), v=rng.standard_normal(v), mask=[m(rng) for m in mask])
                     held["y"], held["stats"] = attention.ref(*[held[n].astype("float32") for n in "qkv"], *held["mask"], **attrs)
-                return held["mask"][0] if name == "mask" else held[name]
+                return np.ascontiguousarray(held["mask"][0] if name == "mask" else held[name])
             return draw
         yield [(*q[:3], v[3]), *map(made, ["q", "k", "v", "y", "stats"]), *[made("mask") for _ in mask]], attrs
 
