@@ -52,6 +52,7 @@ def draw(history, x, y, probabilities, path):
     for k, name in enumerate(("loss", "accuracy")):
         axis = figure.add_subplot(grid[0:2, 6 * k:6 * k + 6])
         epochs = range(1, len(history[name]) + 1)
+        axis.xaxis.get_major_locator().set_params(integer=True)
         axis.plot(epochs, history[name], "o-", label="training")
         axis.plot(epochs, history["val_" + name], "s-", label="validation")
         axis.set(xlabel="epoch", ylabel=name)

@@ -1,7 +1,7 @@
 """Input, Dense, Embedding, Lambda, Masking, Identity: the layers that everything else stands beside."""
 import numpy as np
 
-from fastdl import activations, constraints, initializers, ops, regularizers
+from fastdl import activations, config, constraints, initializers, ops, regularizers
 from fastdl.layers.layer import InputSpec, Layer
 from fastdl.ops import symbolic
 from fastdl.ops.symbolic import KerasTensor
@@ -105,7 +105,8 @@ class Embedding(Layer):
 
     def __init__(self, input_dim, output_dim, embeddings_initializer="uniform", embeddings_regularizer=None,
                  embeddings_constraint=None, mask_zero=False, weights=None, input_length=None, **kwargs):
-        if input_length is not None and not any(k in kwargs for k in ("input_shape", "batch_input_shape", "batch_shape")):
+        given = any(k in kwargs for k in ("input_shape", "batch_input_shape", "batch_shape"))
+        if not given and (input_length is not None or config.compat() == "keras2"):      # Keras 2 takes rows of any length as known
             kwargs["input_shape"] = tuple(input_length) if isinstance(input_length, (list, tuple)) else (input_length,)
         super().__init__(weights=weights, **kwargs)
         self.input_dim, self.output_dim, self.mask_zero = int(input_dim), int(output_dim), mask_zero
