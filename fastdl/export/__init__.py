@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 
 from fastdl.errors import bad_argument
-from fastdl.export.graph import ExportError, fold, join, layer_norms, trace
+from fastdl.export.graph import ExportError, fold, join, trace
 from fastdl.saving.checkpoint import replacing
 from fastdl.saving.flat import write_safetensors
 
@@ -42,7 +42,6 @@ def export(model, filepath, format=None, verbose=True, input_signature=None, **o
     feeds = samples(graph)
     fold(graph, weights=format == "onnx")
     join(graph)
-    layer_norms(graph)
     try:
         files, got, runner, said = (_onnx if format == "onnx" else _torch)(graph, model.name, path, feeds)
     except (ExportError, ImportError):

@@ -13,6 +13,8 @@ from fastdl.core.modes import Trace, reading
 from fastdl.core.primitive import REGISTRY
 from fastdl.core.tensor import Tensor, Variable, name_of
 from fastdl.layers.layer import Layer, _stack
+from fastdl.primitives import elementwise, linalg, loss, movement, reduce
+from fastdl.primitives.attention import LOW
 from fastdl.ops.symbolic import flatten, pack_like
 
 # Sizes for None: the batch, then one for every other axis of every input, in each trace. The last trace has odd sizes, to find
@@ -55,6 +57,38 @@ class Step:
         return ExportError(f"The {self.where()} cannot be exported: {why}" if self.layers else f"The model cannot be exported: {why}")
 
 
+# ---------------------------------------------------------------- kernels that do several steps, in steps that other formats have
+def _attention(q, k, v, *mask, scale, causal=False):
+    turned = [movement.transpose(t, axes=(0, 2, 1, 3)) for t in (q, k, v)]
+    if q.shape[2] != k.shape[2]:
+        turned[1:] = [ops.repeat(t, q.shape[2] // k.shape[2], axis=1) for t in turned[1:]]
+    scores = elementwise.mul(linalg.matmul(turned[0], turned[1], tb=True), scale)
+    if causal:
+        mask = [ops.less_equal(ops.reshape(movement.iota(n=k.shape[1]), (1, -1)), ops.reshape(movement.iota(n=q.shape[1]), (-1, 1)))]
+    if mask:
+        scores = elementwise.where(mask[0], scores, elementwise.mul(ops.ones_like(scores), LOW))
+    y = movement.transpose(linalg.matmul(loss.softmax(scores), turned[2]), axes=(0, 2, 1, 3))
+    return y, ops.zeros((*scores.shape[:3], 2))
+
+
+def _rms_norm(x, gamma, *, epsilon):
+    square = reduce.mean(elementwise.square(x), axis=(x.ndim - 1,), keepdims=True)
+    return elementwise.mul(elementwise.mul(x, elementwise.rsqrt(elementwise.add(square, epsilon))), gamma),
+
+
+def _resample(x, w, at, *, axis):
+    """As a product with a matrix: row i of it holds w[i] from column at[i] on."""
+    (rows, taps), w, at = w.shape, w.numpy(), at.numpy()
+    matrix = np.zeros((x.shape[axis], rows), "float32")
+    for t in range(taps):
+        matrix[at + t, np.arange(rows)] += w[:, t]
+    return ops.moveaxis(linalg.matmul(ops.moveaxis(x, axis, -1), Tensor(matrix)), -1, axis),
+
+
+SPELLED = dict(attention=_attention, rms_norm=_rms_norm, resample=_resample,
+               relu6=lambda x: (elementwise.clip(x, lo=0.0, hi=6.0),))
+
+
 class Recorder(Trace):
     """A trace that notes which layers were active at every node, and which variables were assigned."""
 
@@ -63,6 +97,8 @@ class Recorder(Trace):
         self.owners, self.kept, self.keys = [], [], []
 
     def run(self, prim, ins, attrs):
+        if prim.name in SPELLED:
+            return SPELLED[prim.name](*ins, **attrs)
         before = len(self.nodes)
         outs = super().run(prim, ins, attrs)
         self.kept.append((ins, outs))                          # alive, so that no id is used twice
@@ -386,47 +422,6 @@ def join(graph):
 def _drop(graph, gone):
     for block in graph.blocks():
         block.steps = [s for s in block.steps if s not in gone]
-
-
-def layer_norms(graph):
-    """(x - mean) rsqrt(mean((x - mean)^2) + epsilon) gamma + beta over the last axis becomes one step, which other formats have."""
-    users, ends, gone = graph.users(), graph.ends(), set()
-
-    def only(v, name):
-        """The one step that uses v, if it is called so."""
-        after = users.get(v, ())
-        return after[0][0] if len(after) == 1 and after[0][0].name == name and v not in ends else None
-
-    for first in [s for block in graph.blocks() for s in block.steps]:
-        x = first.ins[0] if first.ins else None
-        if first.name != "mean" or not first.attrs.get("keepdims") or first.attrs.get("axis") not in (-1, (-1,), x.ndim - 1, (x.ndim - 1,)):
-            continue
-        minus = only(first.outs[0], "sub")
-        after = users.get(minus.outs[0], ()) if minus is not None and minus.ins == [x, first.outs[0]] else ()
-        square = next((s for s, _ in after if s.name == "square"), None)
-        scaled = next((s for s, _ in after if s.name == "mul"), None)
-        if square is None or scaled is None or len(after) != 2:
-            continue
-        chain = [square]
-        for name in ("mean", "add", "rsqrt"):
-            chain.append(only(chain[-1].outs[0], name) if chain[-1] is not None else None)
-        *_, spread, plus, root = chain
-        if root is None or spread.attrs != first.attrs or only(root.outs[0], "mul") is not scaled:
-            continue
-        epsilon = next(v for v in plus.ins if v is not spread.outs[0])
-        last, gone_here, weights = scaled, {first, minus, *chain, scaled}, []
-        for name in ("mul", "add"):
-            step = only(last.outs[0], name)
-            other = next((v for v in step.ins if v is not last.outs[0]), None) if step is not None else None
-            if other is None or not other.known or other.shape != x.shape[-1:]:
-                break
-            last, weights = step, [*weights, other]
-            gone_here.add(step)
-        if len(weights) != 2 or not epsilon.known or epsilon.array.size != 1:
-            continue
-        gone |= gone_here - {last}
-        last.name, last.ins, last.attrs = "layer_norm", [x, *weights], dict(epsilon=float(epsilon.array.reshape(())))
-    _drop(graph, gone)
 
 
 # ---------------------------------------------------------------- writing, whatever the format
