@@ -184,7 +184,7 @@ def test_overridden_train_step():
             return self.dense(x)
 
         def train_step(self, data):
-            x, y = data[:2]
+            x, y = data
             with keras.GradientTape() as tape:
                 loss = keras.ops.mean(keras.ops.square(self(x) - y)) * 0.5
             self.optimizer.apply_gradients(zip(tape.gradient(loss, self.trainable_weights), self.trainable_weights))
@@ -195,6 +195,40 @@ def test_overridden_train_step():
     x = np.ones((64, 2), "float32")
     history = model.fit(x, x[:, :1] * 3, epochs=5, verbose=0).history
     assert set(history) == {"half"} and history["half"][-1] < history["half"][0]
+
+
+def test_a_step_of_ones_own_is_given_what_fit_was_given():
+    seen = []
+
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = keras.layers.Dense(1)
+
+        def call(self, x):
+            return self.dense(x)
+
+        def train_step(self, data):
+            seen.append(tuple(part.shape for part in data) if isinstance(data, tuple) else data.shape)
+            return {"loss": keras.ops.sum(self(data[0] if isinstance(data, tuple) else data))}
+
+        test_step = train_step
+
+        def predict_step(self, data):
+            seen.append(data.shape)
+            return self(data)
+
+    model = Own()
+    model.compile("sgd")
+    x = np.ones((8, 2), "float32")
+    model.fit(x, verbose=0)
+    model.fit(x, x[:, :1], verbose=0)
+    model.fit(x, x[:, :1], sample_weight=np.ones(8), verbose=0)
+    model.evaluate(x, verbose=0)
+    model.train_on_batch(x, x[:, :1])
+    assert model.predict(x, verbose=0).shape == (8, 1)
+    pair = ((8, 2), (8, 1))
+    assert seen == [(8, 2), pair, (*pair, (8,)), (8, 2), pair, (8, 2)]
 
 
 def test_python_on_values_falls_back_to_eager_and_says_so_once():

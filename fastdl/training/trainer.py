@@ -278,12 +278,15 @@ class Trainer:
 
     def _make(self, step):
         """The step as a compiled function; a step whose Python reads values runs eagerly, which is said once."""
+        name = step.__name__
+        if getattr(type(self), name) is not getattr(Trainer, name, None) and not name.startswith("_quiet"):
+            own, step = step, lambda data: own(fd_data.pack_x_y_sample_weight(*data))        # a user's: x, (x, y) or (x, y, weights)
         if self.run_eagerly or self._on_the_host():
             return lambda data: step(self._tensors(data))
         from fastdl.core.function import function
 
         compiled = function(step)
-        compiled.__name__ = f"{step.__name__.replace('_quiet_', '')} of model '{self.name}'"
+        compiled.__name__ = f"{name.replace('_quiet_', '')} of model '{self.name}'"
         return compiled
 
     def _on_the_host(self):
