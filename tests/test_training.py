@@ -351,3 +351,19 @@ def test_program_learns_the_digits(tmp_path, capsys):
     assert main(["--epochs", "12", "--picture", str(tmp_path / "digits.png")]) >= 0.98
     out = capsys.readouterr().out
     assert "precision    recall  f1-score   support" in out and "Total params" in out
+
+
+def test_a_flat_list_of_metrics_judges_every_output(monkeypatch):
+    start = keras.Input((4,))
+    model = keras.Model(start, [keras.layers.Dense(1, name=n)(start) for n in "ab"])
+    x, y = np.ones((8, 4), "float32"), [np.zeros((8, 1)), np.ones((8, 1))]
+
+    def names(metrics):
+        model.compile("sgd", "mse", metrics=metrics)
+        return [k for k in model.fit(x, y, verbose=0).history if "loss" not in k]
+
+    assert names(["mae"]) == ["a_mae", "b_mae"]
+    assert names([keras.metrics.MeanAbsoluteError(name="m"), "mse", "mae"]) == ["a_m", "a_mse", "a_mae", "b_m", "b_mse", "b_mae"]
+    assert names(["mae", "mse"]) == ["a_mae", "b_mse"]
+    monkeypatch.setattr(keras.config, "_compat", "keras2")
+    assert names(["mae", "mse"]) == [f"{output}_mean_{kind}_error" for output in "ab" for kind in ("absolute", "squared")]

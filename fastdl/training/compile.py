@@ -1,6 +1,7 @@
 """What compile() was given (strings, objects, functions, lists, dicts) becomes losses and metrics per output."""
 import numpy as np
 
+from fastdl import config
 from fastdl.errors import bad_argument
 from fastdl.utils import tree
 
@@ -79,7 +80,7 @@ def accuracy_kind(y_true, y_pred):
 
 def resolve_metric(spec, y_true, y_pred, loss=None):
     """A metric object for one entry of `metrics`; 'accuracy' and 'crossentropy' look at the shapes."""
-    from fastdl import config, losses, metrics
+    from fastdl import losses, metrics
 
     if hasattr(spec, "update_state"):
         return spec
@@ -114,8 +115,6 @@ def resolve_metric(spec, y_true, y_pred, loss=None):
 
 
 def _history_name(spec, function):
-    from fastdl import config
-
     return getattr(function, "__name__", spec) if config.compat() == "keras2" else spec
 
 
@@ -171,14 +170,14 @@ class CompileMetrics:
             return [[] for _ in names]
         if isinstance(given, dict) or (isinstance(given, (list, tuple)) and len(names) > 1):
             nested = isinstance(given, dict) or any(isinstance(g, (list, tuple)) or g is None for g in given)
-            if nested or len(given) == len(names):
+            if nested or len(given) == len(names) and config.compat() != "keras2":
                 per = _per_output(argument, given, names)
                 return [list(p) if isinstance(p, (list, tuple)) else [] if p is None else [p] for p in per]
-            if len(given) != len(names):
-                _per_output(argument, given, names)
         flat = list(given) if isinstance(given, (list, tuple)) else [given]
         flat = [g for item in flat for g in (item if isinstance(item, (list, tuple)) else [item])]
-        return [flat for _ in names]
+        # As in Keras 2 each output is judged by all of them; a metric that keeps a state is made anew for each.
+        again = lambda g: type(g).from_config(g.get_config()) if hasattr(g, "update_state") else g
+        return [flat if k == 0 else [again(g) for g in flat] for k in range(len(names))]
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         names = _names(y_pred, self._output_names)
