@@ -547,3 +547,9 @@ def test_lambda_layers_by_name():
     config = dump(layers.Lambda(halve))
     assert back(config, custom_objects={"halve": halve}).function is halve
     assert back({"class_name": "Lambda", "config": {"function": "halve", "function_type": "function", "module": "m"}}, custom_objects={"halve": halve}).function is halve
+
+
+def test_an_error_in_the_graph_names_the_layer_and_the_open_sizes():
+    start = fastdl.Input((4, 4, 1))
+    with pytest.raises(ValueError, match=r"Layer 'narrow' \(Conv2D\).*\(None, 4, 4, 1\)"):
+        fastdl.layers.Conv2D(3, 5, name="narrow")(start)

@@ -492,7 +492,12 @@ class Layer(symbolic.Operation):
                 stack.pop()
                 self._clear_losses()
 
-        outputs = symbolic.infer(run, args, kwargs)
+        try:
+            outputs = symbolic.infer(run, args, kwargs)
+        except ValueError as error:
+            if error.args and isinstance(error.args[0], str) and f"'{self.name}'" not in error.args[0]:
+                error.args = (f"Layer '{self.name}' ({type(self).__name__}): {error.args[0]}", *error.args[1:])
+            raise
         symbolic.Node(self, args, recorded, outputs)
         return outputs
 

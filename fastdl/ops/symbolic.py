@@ -233,7 +233,12 @@ def _infer(fn, args, kwargs):
             return [t for t in flatten(out) if hasattr(t, "shape")]
 
         specs = [Spec(tuple(size if s is None else s for s in t.shape), t.dtype) for t in leaves]
-        out = modes.abstract(run, specs)
+        try:
+            out = modes.abstract(run, specs)
+        except (ValueError, TypeError) as error:
+            if unknown and error.args and isinstance(error.args[0], str):       # the sizes that stand for None are no one else's
+                error.args = (re.sub(rf"(?<![\w.]){size}(?![\w.])", "None", error.args[0]), *error.args[1:])
+            raise
         runs.append(list(out) if isinstance(out, (list, tuple)) and not isinstance(out, Spec) else [out])
         structure = holder[0]
     first, last = runs[0], runs[-1]
