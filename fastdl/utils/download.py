@@ -1,11 +1,13 @@
-"""One file from the network: resumed where it stopped, proven by its hash, and put in place whole or not at all.
+"""One file from the network, by pooch, with a downloader that resumes where the last one stopped and asks mirrors.
 
 Several processes or threads may ask for the same file: each writes a part of its own, and the last rename wins.
 """
+import contextlib
 import errno
 import glob
 import http.client
 import os
+import tempfile
 import threading
 import time
 import urllib.error
@@ -82,11 +84,8 @@ def mirrors(origin, proven):
     return [m.rstrip("/") + "/" + name for m in (config.env("FASTDL_MIRRORS") or "").split() if proven] + [origin]
 
 
-def download(origin, target, valid=None, progress=lambda done, end: None):
-    """Put the file at `origin` at `target` when valid(path) says that it is right. Until then an older target stays.
-
-    valid None: any whole file is right, and nothing is resumed. Raises OSError; ValueError where the hash is another.
-    """
+def _proven(origin, target, valid, progress):
+    """A part file that holds the whole file at `origin`; None for valid: any whole file is right, and nothing is resumed."""
     mine, wrong = f"{target}.{os.getpid()}-{threading.get_ident()}.part", None
     try:
         for address in mirrors(origin, valid is not None):
@@ -103,16 +102,38 @@ def download(origin, target, valid=None, progress=lambda done, end: None):
                     wrong = error
                     break                                  # the next address goes on from here
                 if valid is None or valid(mine):
-                    os.replace(mine, target)
-                    return
+                    return mine
                 os.remove(mine)
                 wrong = ValueError("the file received has another hash")
                 if not old:
                     break                                  # a whole new file: asking again brings the same
         raise wrong
-    finally:
+    except BaseException:
         if os.path.exists(mine):
             if valid is not None and os.path.getsize(mine):
                 os.replace(mine, target + ".part")         # the next call goes on from here
             else:
                 os.remove(mine)
+        raise
+
+
+def download(origin, target, known_hash=None, valid=None, force=False, progress=lambda done, end: None):
+    """Put the file at `origin` at `target`, by pooch: its own part, its check and its move, our downloader, which resumes.
+
+    known_hash: pooch's "sha256:..." or "md5:..."; valid(path): whether a part is the whole file. force: even where the file
+    is there and right. Until the new file is proven an older one stays. Raises OSError; ValueError where the hash is another.
+    """
+    import pooch
+
+    folder, name = os.path.split(target)
+    logger = pooch.get_logger()
+    level = logger.level
+    logger.setLevel("WARNING")                             # what to tell the user is the caller's business
+    try:
+        with tempfile.TemporaryDirectory(dir=folder) if force else contextlib.nullcontext(folder) as place:
+            made = pooch.retrieve(origin, known_hash, name, place,
+                                  downloader=lambda address, part, _: os.replace(_proven(address, target, valid, progress), part))
+            if force:
+                os.replace(made, target)
+    finally:
+        logger.setLevel(level)

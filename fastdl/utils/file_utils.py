@@ -65,7 +65,7 @@ def extract_archive(file_path, path=".", archive_format="auto"):
     return False
 
 
-def _fetch(origin, target, file_hash, algorithm):
+def _fetch(origin, target, file_hash, algorithm, force):
     """Download to `target`, which is replaced only by a whole file of the right hash."""
     by_hand = f"Fix: get {origin} on another machine and put it at {target}"
     if file_hash:
@@ -77,7 +77,11 @@ def _fetch(origin, target, file_hash, algorithm):
 
     print(f"Downloading data from {origin}")
     try:
-        download(origin, target, (lambda path: validate_file(path, file_hash, algorithm)) if file_hash else None, _bar())
+        if file_hash:
+            known = f"{_algorithm(file_hash, algorithm)}:{file_hash.lower()}"
+            download(origin, target, known, lambda path: validate_file(path, file_hash, algorithm), force, _bar())
+        else:
+            download(origin, target, force=force, progress=_bar())
     except (OSError, ValueError, http.client.HTTPException) as error:
         full = getattr(error, "errno", None) == errno.ENOSPC
         reason = "the disk is full" if full else str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
@@ -121,7 +125,7 @@ def get_file(fname=None, origin=None, untar=False, md5_hash=None, file_hash=None
             extracted, target = target, target + "_archive"
     if force_download or not os.path.exists(target) or (file_hash and not validate_file(target, file_hash, hash_algorithm)):
         os.makedirs(folder, exist_ok=True)
-        _fetch(origin, target, file_hash, hash_algorithm)
+        _fetch(origin, target, file_hash, hash_algorithm, force_download)
     if unpack:
         if not extract_archive(target, extracted, "tar" if untar else archive_format):
             raise FileError(f"{target} is neither a tar nor a zip archive: nothing to extract. Fix: leave out extract=True.")
