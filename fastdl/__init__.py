@@ -15,7 +15,7 @@ install_as_keras = _compat.install_as_keras
 
 _MODULES = ("activations applications backend callbacks compat config constraints datasets dtype_policies errors initializers "
             "layers losses metrics mixed_precision models ops optimizers preprocessing random regularizers saving training tree "
-            "utils wrappers").split()
+            "utils validation wrappers").split()
 _NAMES = {
     "GradientTape": "core.tape", "Tensor": "core.tensor", "function": "core.function", "elementwise": "core.jit", "Variable": "core.tensor",
     "Sequential": "models", "Model": "models", "Input": "layers", "Layer": "layers", "KerasTensor": "ops.symbolic",

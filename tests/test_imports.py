@@ -15,7 +15,7 @@ ROOT = pathlib.Path(fastdl.__file__).parent
 FLOORS = [{"config", "errors", "compat"}, {"core"}, {"primitives"}, {"ops"}, {"activations", "initializers", "regularizers", "constraints", "random"},
           {"saving"}, {"layers"}, {"losses", "metrics", "optimizers", "callbacks", "utils", "backend", "monitors",
           "dtype_policies", "mixed_precision", "tree"}, {"training"}, {"models"},
-          {"applications", "datasets", "preprocessing", "wrappers", "__main__", "export"}]
+          {"applications", "datasets", "preprocessing", "validation", "wrappers", "__main__", "export"}]
 FLOOR = {name: k for k, names in enumerate(FLOORS) for name in names}
 FREE = {"__init__", "utils"}                     # the lazy name table; small helpers without imports of their own
 

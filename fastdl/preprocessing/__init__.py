@@ -3,6 +3,7 @@ import importlib
 
 _NAMES = {
     "image_dataset_from_directory": "image", "text_dataset_from_directory": "text", "timeseries_dataset_from_array": "sequence",
+    "Standardizer": "standardizer",
 }
 _MODULES = ("image", "text", "sequence")
 

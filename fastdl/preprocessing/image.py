@@ -6,13 +6,15 @@ import numpy as np
 from fastdl import config
 from fastdl.errors import bad_argument, missing_extra
 from fastdl.preprocessing.affine import FILL_MODES, apply_affine_transform
+from fastdl.preprocessing.crops import PCAColor, random_color_shift, random_crop, ten_crops
 from fastdl.preprocessing.iterators import DataFrameIterator, DirectoryIterator, Iterator, NumpyArrayIterator
 from fastdl.utils.dataset_utils import dataset_from_directory
 from fastdl.utils.image_utils import array_to_img, data_format_of, img_to_array, load_all, load_img, save_img
 
-__all__ = ["DataFrameIterator", "DirectoryIterator", "ImageDataGenerator", "Iterator", "NumpyArrayIterator", "apply_affine_transform",
-           "apply_brightness_shift", "apply_channel_shift", "array_to_img", "image_dataset_from_directory", "img_to_array", "load_img",
-           "random_brightness", "random_channel_shift", "random_rotation", "random_shear", "random_shift", "random_zoom", "save_img"]
+__all__ = ["DataFrameIterator", "DirectoryIterator", "ImageDataGenerator", "Iterator", "NumpyArrayIterator", "PCAColor",
+           "apply_affine_transform", "apply_brightness_shift", "apply_channel_shift", "array_to_img", "image_dataset_from_directory", "img_to_array",
+           "load_img", "random_brightness", "random_channel_shift", "random_color_shift", "random_crop", "random_rotation", "random_shear",
+           "random_shift", "random_zoom", "save_img", "ten_crops"]
 
 
 def _affine(x, row_axis, col_axis, channel_axis, fill_mode, cval, order, **parameters):

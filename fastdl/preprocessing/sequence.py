@@ -9,7 +9,7 @@ from fastdl.utils.dataset_utils import BatchDataset
 from fastdl.utils.py_dataset import PyDataset
 from fastdl.utils.sequence_utils import pad_sequences
 
-__all__ = ["TimeseriesGenerator", "make_sampling_table", "pad_sequences", "skipgrams", "timeseries_dataset_from_array"]
+__all__ = ["LookbackGenerator", "TimeseriesGenerator", "make_sampling_table", "pad_sequences", "skipgrams", "timeseries_dataset_from_array"]
 
 
 class TimeseriesGenerator(PyDataset):
@@ -64,6 +64,49 @@ class TimeseriesGenerator(PyDataset):
 
     def to_json(self, **kwargs):
         return json.dumps({"class_name": type(self).__name__, "config": self.get_config()}, **kwargs)
+
+
+class LookbackGenerator(PyDataset):
+    """x = data[r - lookback : r : step], y = data[r + delay, target]: from the past to a value `delay` rows ahead
+
+    r runs from min_index + lookback up to, not including, max_index (None: as far as there are targets). shuffle=True draws
+    each r at random. target: the column to foretell, or a list of columns. Also an endless iterator: next(generator).
+
+    >>> x, y = LookbackGenerator(np.arange(20.0).reshape(10, 2), lookback=4, delay=1, step=2, target=1, batch_size=2)[0]
+    >>> x[:, :, 0].tolist(), y.tolist()
+    ([[0.0, 4.0], [2.0, 6.0]], [11.0, 13.0])
+    """
+
+    def __init__(self, data, lookback, delay, min_index=0, max_index=None, shuffle=False, batch_size=128, step=1, target=0,
+                 seed=None, **kwargs):
+        super().__init__(**kwargs)
+        data = np.asarray(data)
+        self.data = data[:, None] if data.ndim == 1 else data
+        last = len(data) - delay
+        self.first, self.end = min_index + lookback, last if max_index is None else max_index
+        if not (0 <= min_index and 0 < step <= lookback and self.first < self.end <= last):
+            raise bad_argument("lookback, delay, min_index, max_index", f"{lookback}, {delay}, {min_index}, {max_index}",
+                               f"0 <= min_index, min_index + lookback < max_index <= {last} (rows - delay), step <= lookback",
+                               f"data has {len(data)} rows; keep the test rows after the training rows")
+        self.lookback, self.delay, self.step, self.target = lookback, delay, step, target
+        self.shuffle, self.batch_size, self._rng, self._next = shuffle, batch_size, np.random.RandomState(seed), 0
+
+    def __len__(self):
+        return -(-(self.end - self.first) // self.batch_size)
+
+    def __getitem__(self, index):
+        if not 0 <= index < len(self):
+            raise IndexError(f"batch {index} of {len(self)}")
+        start = self.first + index * self.batch_size
+        rows = np.arange(start, min(start + self.batch_size, self.end))
+        if self.shuffle:
+            rows = self._rng.randint(self.first, self.end, self.batch_size)
+        return self.data[rows[:, None] + np.arange(-self.lookback, 0, self.step)], self.data[rows + self.delay][:, self.target]
+
+    def __next__(self):
+        batch = self[self._next]
+        self._next = (self._next + 1) % len(self)
+        return batch
 
 
 def timeseries_dataset_from_array(data, targets, sequence_length, sequence_stride=1, sampling_rate=1, batch_size=128,

@@ -1,16 +1,19 @@
 """Words or characters to whole numbers and matrices."""
 import collections
+import gzip
 import hashlib
 import json
+import os
 
 import numpy as np
 
-from fastdl.errors import bad_argument
+from fastdl.errors import FileError, bad_argument
 from fastdl.utils.dataset_utils import dataset_from_directory
 
 FILTERS = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
 
-__all__ = ["Tokenizer", "hashing_trick", "one_hot", "text_dataset_from_directory", "text_to_word_sequence", "tokenizer_from_json"]
+__all__ = ["Tokenizer", "embedding_matrix", "hashing_trick", "ngrams", "one_hot", "read_word_vectors", "text_dataset_from_directory",
+           "text_to_word_sequence", "tokenizer_from_json"]
 
 
 def text_to_word_sequence(input_text, filters=FILTERS, lower=True, split=" "):
@@ -27,6 +30,70 @@ def text_to_word_sequence(input_text, filters=FILTERS, lower=True, split=" "):
         words = split(text.translate(dict.fromkeys(map(ord, filters), " ")))
         return [w for w in words if w and not w.isspace()]
     return [w for w in text.translate(dict.fromkeys(map(ord, filters), split)).split(split) if w]
+
+
+def ngrams(text, n=2, filters=FILTERS, lower=True, split=" "):
+    """All runs of 1 to n words, each joined by blanks; set() of them is a bag of n-grams, Counter() one with counts
+
+    text: a string, cut as text_to_word_sequence cuts it (split=list: characters, joined by nothing), or a list of words.
+    As a Tokenizer's analyzer it gives matrices: Tokenizer(analyzer=ngrams).
+
+    >>> ngrams("The cat sat.")
+    ['the', 'cat', 'sat', 'the cat', 'cat sat']
+    """
+    words = text_to_word_sequence(text, filters, lower, split) if isinstance(text, str) else list(text)
+    glue = "" if split is list else " "
+    return [glue.join(words[k:k + length]) for length in range(1, n + 1) for k in range(len(words) - length + 1)]
+
+
+def read_word_vectors(path, dim=None, words=None):
+    """(word, vector) for each line "word v1 ... v_dim" of a GloVe or word2vec text file (.gz too), vectors float32
+
+    A first line of two whole numbers, as word2vec writes, tells how many numbers a line has; otherwise the first line
+    itself does, or dim. words: leave out all but these. Raises ValueError naming the line that is malformed.
+    """
+    name = os.fspath(path)
+    with (gzip.open if name.endswith(".gz") else open)(path, "rt", encoding="utf-8", errors="replace", newline="\n") as f:
+        for number, line in enumerate(f, 1):
+            line = line.rstrip()
+            if number == 1:
+                head = line.split(" ")
+                if len(head) == 2 and all(h.isdigit() for h in head):
+                    dim = dim or int(head[1])
+                    continue
+                dim = dim or len(head) - 1
+            parts = line.rsplit(" ", dim)              # from the right: some words have blanks
+            if words is not None and len(parts) == dim + 1 and parts[0] not in words:
+                continue
+            try:
+                if len(parts) != dim + 1 or not dim:
+                    raise ValueError(f"it has {len(parts) - 1} numbers")
+                vector = np.array(parts[1:], "float32")
+            except ValueError as error:
+                raise FileError(f"{name}, line {number}: wanted a word and {dim} numbers, but {error}: {line[:60]!r}. "
+                                "Fix: download the file again or mend the line; pass dim=... if its first line is at fault.") from None
+            yield parts[0], vector
+
+
+def embedding_matrix(path, word_index, num_words=None, dim=None):
+    """m[i] = the vector of word i in a GloVe or word2vec text file; zeros where it has none: shape (num_words, dim)
+
+    word_index: {word: i} (Tokenizer.word_index), or the list of words (TextVectorization.get_vocabulary()).
+    num_words=None takes the largest i + 1. For Embedding(*m.shape, weights=[m], trainable=False).
+    """
+    if not isinstance(word_index, dict):
+        word_index = {w: i for i, w in enumerate(word_index)}
+    num_words = num_words or max(word_index.values(), default=-1) + 1
+    wanted = {w: i for w, i in word_index.items() if i < num_words}
+    m = None
+    for word, vector in read_word_vectors(path, dim, wanted):
+        if m is None:
+            m = np.zeros((num_words, len(vector)), "float32")
+        m[wanted[word]] = vector
+    if m is None:
+        raise bad_argument("word_index", f"{len(wanted)} words, none of which is in {os.fspath(path)}", "words of the file",
+                           "check the language, capitals and how the text was cut")
+    return m
 
 
 def hashing_trick(text, n, hash_function=None, filters=FILTERS, lower=True, split=" ", analyzer=None):
