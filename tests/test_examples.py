@@ -103,3 +103,9 @@ def test_conv1d_before_gru(example):
 def test_transformer(example):
     accuracy, majority = example("14").main(quick=True)
     assert accuracy > 0.8 > 0.7 > majority
+
+
+def test_small_data(example, capsys):
+    found = example("15").main(quick=True)
+    assert list(found) == ["from scratch", "augmented", "frozen features", "fine-tuned"] and min(found.values()) > 0.65
+    assert capsys.readouterr().out.count("Found 200 images belonging to 2 classes.") == 4
