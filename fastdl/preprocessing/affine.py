@@ -1,4 +1,6 @@
 """Rotation, shift, shear and zoom of an image in one resampling, with the edges of scipy.ndimage.affine_transform."""
+import math
+
 import numpy as np
 
 from fastdl.core.tensor import Tensor
@@ -24,13 +26,13 @@ def affine_matrix(height, width, theta=0, tx=0, ty=0, shear=0, zx=1, zy=1):
         return None
     matrix = np.eye(3)
     if theta != 0:
-        a = np.deg2rad(theta)
-        matrix = np.array([[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0], [0, 0, 1]])
+        a = math.radians(theta)
+        matrix = np.array([[math.cos(a), -math.sin(a), 0], [math.sin(a), math.cos(a), 0], [0, 0, 1]])
     if tx != 0 or ty != 0:
         matrix = matrix @ np.array([[1, 0, tx], [0, 1, ty], [0, 0, 1]])
     if shear != 0:
-        a = np.deg2rad(shear)
-        matrix = matrix @ np.array([[1, -np.sin(a), 0], [0, np.cos(a), 0], [0, 0, 1]])
+        a = math.radians(shear)
+        matrix = matrix @ np.array([[1, -math.sin(a), 0], [0, math.cos(a), 0], [0, 0, 1]])
     if zx != 1 or zy != 1:
         matrix = matrix @ np.diag([zx, zy, 1.0])
     r, c = height / 2 - 0.5, width / 2 - 0.5

@@ -173,6 +173,8 @@ class ImageDataGenerator:
     def _shift(setting, size):
         if not np.any(setting):
             return 0
+        if isinstance(setting, float):              # np.random.choice refuses it, as the next lines would find out slowly
+            return np.random.uniform(-setting, setting) * (size if setting < 1 else 1)
         try:
             # A whole number n draws from 0 .. n - 1, a list from its entries; np.random.choice refuses a fraction.
             shift = np.random.choice(setting) * np.random.choice([-1, 1])
