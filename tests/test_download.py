@@ -138,6 +138,9 @@ def test_missing_without_hash_and_by_force(server, tmp_path):
     assert contents(tmp_path) == {"f.bin": b"old"}
     get(server, "/whole", tmp_path, file_hash=None, force_download=True)
     assert contents(tmp_path) == {"f.bin": DATA}
+    asked = len(server.asked)
+    get(server, "/whole", tmp_path, force_download=True)                       # even where the right file is there
+    assert len(server.asked) == asked + 1 and contents(tmp_path) == {"f.bin": DATA}
 
 
 def test_mirrors_come_first_and_are_checked(server, tmp_path, monkeypatch):

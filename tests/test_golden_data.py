@@ -21,7 +21,8 @@ def both():
     with_tables = importlib.util.find_spec("pandas") is not None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return cases.everything(text, sequence, image, utils, with_tables), json.loads(lzma.decompress((FOLDER / "golden_data.json.xz").read_bytes()))
+        came = cases.everything(text, sequence, image, utils, with_tables)
+    return came, json.loads(lzma.decompress((FOLDER / "golden_data.json.xz").read_bytes()))
 
 
 @pytest.mark.parametrize("part", ["texts", "sequences", "folders", pytest.param("tables", marks=pytest.mark.needs("pandas"))])

@@ -13,7 +13,7 @@ from fastdl import validation
 from fastdl.preprocessing import Standardizer, image, sequence, text
 
 
-@pytest.mark.parametrize("name", ["validation", "preprocessing.standardizer", "preprocessing.text", "preprocessing.sequence", "preprocessing.crops"])
+@pytest.mark.parametrize("name", ["validation"] + ["preprocessing." + n for n in ("standardizer", "text", "sequence", "crops")])
 def test_examples_run(name):
     result = doctest.testmod(importlib.import_module("fastdl." + name), extraglobs={"np": np})
     assert result.attempted and not result.failed
@@ -120,6 +120,21 @@ def test_the_books_generator():
     assert x.shape == (100, 12, 3) and y.shape == (100, 2) and np.isin(y, data[17:]).all()
     with pytest.raises(ValueError, match="data has 50 rows"):
         sequence.LookbackGenerator(data, 12, 5, max_index=46)
+
+
+numbers = st.lists(st.integers(-9, 9), max_size=6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(numbers, min_size=1, max_size=5), st.none() | st.integers(1, 7), st.sampled_from(["pre", "post"]),
+       st.sampled_from(["pre", "post"]), st.integers(-3, 3))
+def test_padding_said_in_other_words(rows, maxlen, padding, truncating, value):
+    n = max(map(len, rows)) if maxlen is None else maxlen
+    want = []
+    for row in rows:
+        row = row if len(row) <= n else row[len(row) - n:] if truncating == "pre" else row[:n]
+        want.append([value] * (n - len(row)) + row if padding == "pre" else row + [value] * (n - len(row)))
+    assert sequence.pad_sequences(rows, maxlen, padding=padding, truncating=truncating, value=value).tolist() == want
 
 
 def test_word_vectors_to_a_matrix(tmp_path):

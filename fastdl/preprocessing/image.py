@@ -12,9 +12,10 @@ from fastdl.utils.dataset_utils import dataset_from_directory
 from fastdl.utils.image_utils import array_to_img, data_format_of, img_to_array, load_all, load_img, save_img
 
 __all__ = ["DataFrameIterator", "DirectoryIterator", "ImageDataGenerator", "Iterator", "NumpyArrayIterator", "PCAColor",
-           "apply_affine_transform", "apply_brightness_shift", "apply_channel_shift", "array_to_img", "image_dataset_from_directory", "img_to_array",
-           "load_img", "random_brightness", "random_channel_shift", "random_color_shift", "random_crop", "random_rotation", "random_shear",
-           "random_shift", "random_zoom", "save_img", "ten_crops"]
+           "apply_affine_transform", "apply_brightness_shift", "apply_channel_shift", "array_to_img",
+           "image_dataset_from_directory", "img_to_array", "load_img", "random_brightness", "random_channel_shift",
+           "random_color_shift", "random_crop", "random_rotation", "random_shear", "random_shift", "random_zoom",
+           "save_img", "ten_crops"]
 
 
 def _affine(x, row_axis, col_axis, channel_axis, fill_mode, cval, order, **parameters):

@@ -67,7 +67,8 @@ def sequences(sequence, utils, n):
 
 
 NAMES = ["b/1.png", "b/10.png", "b/2.PNG", "b/sub/0.png", "b/a.sub/3.jpg", "B/x.jpeg", "a c/é.bmp", "a c/.hid.png", "10/1.gif", "9/z.png",
-         "b/0.txt", "9/a.TXT", "9/no.md", "B/2.txt", "a c/t.txt", "10/q.txt", ".secret/1.png", ".secret/1.txt", "top.png", "top.txt", "b/y.tif"]
+         "b/0.txt", "9/a.TXT", "9/no.md", "B/2.txt", "a c/t.txt", "10/q.txt", ".secret/1.png", ".secret/1.txt", "top.png", "top.txt",
+         "b/y.tif"]
 
 
 def plant(folder):
@@ -120,8 +121,9 @@ def tables(image, folder):
     import pandas
 
     names = [n for n in NAMES if n.endswith(("png", "jpg", "jpeg", "md"))] + ["gone.png"]
-    frame = pandas.DataFrame({"filename": names, "class": [n[0] for n in names], "many": [["x", "y"][:1 + k % 2] for k in range(len(names))],
-                              "size": [float(k) for k in range(len(names))], "w": [k / 2 for k in range(len(names))]})
+    rows = range(len(names))
+    frame = pandas.DataFrame({"filename": names, "class": [n[0] for n in names], "many": [["x", "y"][:1 + k % 2] for k in rows],
+                              "size": [float(k) for k in rows], "w": [k / 2 for k in rows]})
     found = {}
     generator = image.ImageDataGenerator(validation_split=0.4)
     for column, mode in (("class", "categorical"), ("class", "sparse"), ("many", "categorical"), ("size", "raw"), (["size", "w"], "raw"),
@@ -131,8 +133,8 @@ def tables(image, folder):
                 if classes and (column == "many") != ("x" in classes):
                     continue
                 np.random.seed(3)
-                flow = generator.flow_from_dataframe(frame, folder, y_col=column, class_mode=mode, classes=classes, subset=part, batch_size=3,
-                                                     target_size=(2, 2), weight_col="w" if mode == "raw" else None, seed=2)
+                flow = generator.flow_from_dataframe(frame, folder, y_col=column, class_mode=mode, classes=classes, subset=part, seed=2,
+                                                     batch_size=3, target_size=(2, 2), weight_col="w" if mode == "raw" else None)
                 batch = next(flow)
                 found[f"{column} {mode} {part} {classes}"] = [
                     flow.filenames, getattr(flow, "class_indices", None), flow.samples, len(flow),
