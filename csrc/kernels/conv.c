@@ -67,7 +67,7 @@ FD_KERNEL(conv_pack) {   /* P[groups, panels, taps Cg, NR] | w | taps, Cg, Cog, 
 
 /* y[mr pixels, n] of one output row: pixel m starts at a + m rs */
 static inline __attribute__((always_inline))
-void conv_tile(const int mr, const int nv, const conv_shape *s, const float *a, int64_t rs, const float *b, float *y, int64_t n, const float *bias) {
+void conv_tile(const int mr, const int nv, const conv_shape *s, const float *a, int64_t rs, const float *b, float *y, int64_t n, const sum_end *e, int64_t col, int64_t at) {
     vf s0[MR], s1[MR];
     EACH for (int m = 0; m < mr; m++) s0[m] = s1[m] = vf_set1(0.f);
     int64_t wide = s->k[2] * s->Cg / s->span;
@@ -84,17 +84,12 @@ void conv_tile(const int mr, const int nv, const conv_shape *s, const float *a, 
                     }
                 }
             }
-    vf w0 = vf_set1(0.f), w1 = w0, zero = w0;
-    int act = (int)(s->flags >> 1);
-    if (bias) { w0 = vf_loadn(bias, n < VL ? n : VL); if (n > VL) w1 = vf_loadn(bias + VL, n - VL); }
-    EACH for (int m = 0; m < mr; m++, y += s->Co) {
-        vf y0 = s0[m] + w0, y1 = s1[m] + w1;
-        if (act == 1) { y0 = vf_sel((vi)(y0 < 0.f), zero, y0); y1 = vf_sel((vi)(y1 < 0.f), zero, y1); }
-        if (act == 2) { y0 = vf_sigmoid(y0); y1 = vf_sigmoid(y1); }
-        if (act == 3) { y0 = vf_tanh(y0); y1 = vf_tanh(y1); }
-        if (n == NR) { vf_store(y, y0); vf_store(y + VL, y1); }
-        else { vf_storen(y, y0, n < VL ? n : VL); if (n > VL) vf_storen(y + VL, y1, n - VL); }
+    float *to = y;
+    EACH for (int m = 0; m < mr; m++, to += s->Co) {
+        if (n == NR) { vf_store(to, s0[m]); vf_store(to + VL, s1[m]); }
+        else { vf_storen(to, s0[m], n < VL ? n : VL); if (n > VL) vf_storen(to + VL, s1[m], n - VL); }
     }
+    if (e->any) gemm_finish(y, s->Co, mr, nv, n, e, col, at, s->Co);
 }
 
 /* a switch over a constant number of rows keeps every sum in a register */
@@ -110,12 +105,15 @@ void conv_tile(const int mr, const int nv, const conv_shape *s, const float *a, 
 #define BY_ROWS(mr, call) switch (mr) { BY_ROWS_4(call) }
 #endif
 
-FD_KERNEL(conv) {        /* y[N, out, Co], strips[nt] | P, x[N, in, C], (bias[Co]) | N, C, Co, in[3], out[3], k[3], step[3], pad[3], dil[3], groups, flags, rows | up[3] */
+/* flags of the forward kernels: 1 bias, 2 norm, 4 rest, 8 taps reversed (depthwise), 16 times the activation */
+#define CONV_END(flags) end_read(c->p + 4, (flags) & 1, (flags) & 2, (flags) & 4, (flags) >> 4)
+FD_KERNEL(conv) {        /* y[N, out, Co], strips[nt] | P, x[N, in, C], (bias[Co]), (mean[Co], k[Co], beta[Co]), (rest) | N, C, Co, in[3], out[3], k[3], step[3], pad[3], dil[3], groups, flags, rows | up[3] */
     const conv_shape s = conv_read(c);
     int64_t strip = s.deep * s.strip_h * s.strip_w, blocks = (s.out[1] + s.rows - 1) / s.rows, lo, hi;
     int64_t panels = (s.Cog + NR - 1) / NR, K = s.k[0] * s.k[1] * s.k[2] * s.Cg, tiles = (s.out[2] + MR - 1) / MR;
     float *y = c->p[0], *own = (float *)c->p[1] + tid * strip;
-    const float *P = c->p[2], *x = c->p[3], *bias = (s.flags & 1) ? c->p[4] : NULL;
+    const float *P = c->p[2], *x = c->p[3];
+    const sum_end fin = CONV_END(s.flags);
     fd_share(s.N * s.out[0] * blocks, 1, tid, nt, &lo, &hi);
     for (int64_t t = lo; t < hi; t++) {
         int64_t n = t / (s.out[0] * blocks), od = t / blocks % s.out[0], oh = t % blocks * s.rows;
@@ -127,10 +125,9 @@ FD_KERNEL(conv) {        /* y[N, out, Co], strips[nt] | P, x[N, in, C], (bias[Co
                 for (int64_t j = 0; j < tiles; j++) {
                     int64_t w = s.out[2] * j / tiles, mr = s.out[2] * (j + 1) / tiles - w, rs = s.step[2] * s.C;
                     const float *a = own + (h - oh) * s.step[1] * s.strip_w + w * rs + g * s.Cg;
-                    float *to = y + (((n * s.out[0] + od) * s.out[1] + h) * s.out[2] + w) * s.Co + g * s.Cog + from;
-                    const float *w0 = bias ? bias + g * s.Cog + from : NULL;
-#define TILE(r) conv_tile(r, 2, &s, a, rs, P + q * K * NR, to, cols, w0)
-#define HALF(r) conv_tile(r, 1, &s, a, rs, P + q * K * NR, to, cols, w0)
+                    int64_t col = g * s.Cog + from, at = (((n * s.out[0] + od) * s.out[1] + h) * s.out[2] + w) * s.Co + col;
+#define TILE(r) conv_tile(r, 2, &s, a, rs, P + q * K * NR, y + at, cols, &fin, col, at)
+#define HALF(r) conv_tile(r, 1, &s, a, rs, P + q * K * NR, y + at, cols, &fin, col, at)
                     if (cols <= VL) { BY_ROWS(mr, HALF) } else { BY_ROWS(mr, TILE) }
 #undef TILE
 #undef HALF
@@ -220,9 +217,8 @@ FD_KERNEL(add_parts) {   /* y[n] | parts[m, n] | n, m: added in order */
 
 /* One filter a channel: vectors along the channels, a few pixels of a row at a time so that a tap is loaded once for all. */
 static inline __attribute__((always_inline))
-void depthwise_tile(const int px, const int whole, const conv_shape *s, const float *a, const float *f, int64_t fs, int64_t m, const float *bias, float *y) {
+void depthwise_tile(const int px, const int whole, const conv_shape *s, const float *a, const float *f, int64_t fs, int64_t m, float *y) {
     const int64_t rs = s->step[2] * s->C, ks = s->dil[2] * s->C;
-    const int act = (int)(s->flags >> 1) & 3;
     vf sum[8];
     EACH for (int j = 0; j < px; j++) sum[j] = vf_set1(0.f);
     for (int64_t kd = 0; kd < s->deep; kd++)
@@ -233,21 +229,15 @@ void depthwise_tile(const int px, const int whole, const conv_shape *s, const fl
                 EACH for (int j = 0; j < px; j++) sum[j] += (whole ? vf_load(p + j * rs) : vf_loadn(p + j * rs, m)) * w;
             }
         }
-    vf b = bias ? vf_loadn(bias, m) : vf_set1(0.f);
-    EACH for (int j = 0; j < px; j++) {
-        vf r = sum[j] + b;
-        if (act == 1) r = vf_sel((vi)(r < 0.f), vf_set1(0.f), r);
-        if (act == 2) r = vf_sigmoid(r);
-        if (act == 3) r = vf_tanh(r);
-        if (whole) vf_store(y + j * s->C, r); else vf_storen(y + j * s->C, r, m);
-    }
+    EACH for (int j = 0; j < px; j++) if (whole) vf_store(y + j * s->C, sum[j]); else vf_storen(y + j * s->C, sum[j], m);
 }
 
-FD_KERNEL(depthwise) {   /* y[N, out, C], strips[nt] | w[taps, C], x[N, in, C], (bias[C]) | as conv; flags bit 3: taps reversed */
+FD_KERNEL(depthwise) {   /* y[N, out, C], strips[nt] | w[taps, C], x[N, in, C], and the rest as conv; flags bit 3: taps reversed */
     const conv_shape s = conv_read(c);
     int64_t strip = s.deep * s.strip_h * s.strip_w, blocks = (s.out[1] + s.rows - 1) / s.rows, lo, hi, taps = s.k[0] * s.k[1] * s.k[2];
     float *y = c->p[0], *own = (float *)c->p[1] + tid * strip;
-    const float *wt = c->p[2], *x = c->p[3], *bias = (s.flags & 1) ? c->p[4] : NULL;
+    const float *wt = c->p[2], *x = c->p[3];
+    const sum_end fin = CONV_END(s.flags);
     const int64_t fs = (s.flags & 8) ? -s.C : s.C, rs = s.step[2] * s.C;
     if (s.flags & 8) wt += (taps - 1) * s.C;
     fd_share(s.N * s.out[0] * blocks, 1, tid, nt, &lo, &hi);
@@ -258,14 +248,15 @@ FD_KERNEL(depthwise) {   /* y[N, out, C], strips[nt] | w[taps, C], x[N, in, C], 
         for (int64_t h = oh; h < end; h++)
             for (int64_t k = 0; k < s.C; k += VL) {
                 const int64_t m = s.C - k < VL ? s.C - k : VL;
-                const float *a = own + (h - oh) * s.step[1] * s.strip_w + k, *b = bias ? bias + k : NULL;
-                float *to = y + ((n * s.out[0] + od) * s.out[1] + h) * s.out[2] * s.C + k;
+                const float *a = own + (h - oh) * s.step[1] * s.strip_w + k;
+                const int64_t at = ((n * s.out[0] + od) * s.out[1] + h) * s.out[2] * s.C + k;
                 int64_t w = 0;
 #define TILES(px) for (; w + px <= s.out[2]; w += px) \
-                      if (m == VL) depthwise_tile(px, 1, &s, a + w * rs, wt + k, fs, m, b, to + w * s.C); \
-                      else depthwise_tile(px, 0, &s, a + w * rs, wt + k, fs, m, b, to + w * s.C);
+                      if (m == VL) depthwise_tile(px, 1, &s, a + w * rs, wt + k, fs, m, y + at + w * s.C); \
+                      else depthwise_tile(px, 0, &s, a + w * rs, wt + k, fs, m, y + at + w * s.C);
                 TILES(8) TILES(4) TILES(2) TILES(1)
 #undef TILES
+                if (fin.any) gemm_finish(y + at, s.C, s.out[2], 1, m, &fin, k, at, s.C);
             }
     }
 }

@@ -23,19 +23,52 @@ static inline vf gemm_act(vf y, int act) {
     if (act == 1) return vf_sel((vi)(y < 0.f), (vf){0}, y);
     if (act == 2) return vf_sigmoid(y);
     if (act == 3) return vf_tanh(y);
+    if (act == 4) { y = vf_sel((vi)(y < 0.f), (vf){0}, y); return vf_sel((vi)(y > 6.f), vf_set1(6.f), y); }
     return y;
 }
 
-/* c = act(c + bias) over rows of nv whole vectors, still warm */
+/* How a sum over K ends: y = act((s + bias - mean) k + beta + rest), all but the sum optional, in the order and with the
+   bits of the separate passes; rest lies as y does. Kinds, so that inner loops do not ask: 0 bias, 1 norm, 2 norm and rest,
+   each with an activation that is a clamp; 3 bias and another activation. */
+typedef struct { const float *bias, *mean, *k, *beta, *rest; int act, kind, any; } sum_end;
+typedef struct { vf bias, mean, k, beta, floor, top; } sum_cols;
+static inline sum_end end_read(void *const *p, int64_t bias, int64_t norm, int64_t rest, int64_t act) {
+    sum_end e = {0};
+    if (bias) e.bias = *p++;
+    if (norm) { e.mean = p[0]; e.k = p[1]; e.beta = p[2]; p += 3; }
+    if (rest) e.rest = *p;
+    e.act = (int)act; e.any = bias || norm || act;
+    e.kind = act == 2 || act == 3 ? 3 : rest ? 2 : norm ? 1 : 0;
+    return e;
+}
+static inline sum_cols end_cols(const sum_end *e, int64_t at, int64_t m) {         /* of m columns from `at` on */
+    sum_cols c; c.bias = c.mean = c.k = c.beta = (vf){0};
+    c.floor = vf_set1(e->act ? 0.f : -__builtin_inff()); c.top = vf_set1(e->act == 4 ? 6.f : __builtin_inff());
+    m = m < VL ? m : VL;
+    if (e->bias) c.bias = vf_loadn(e->bias + at, m);
+    if (e->mean) { c.mean = vf_loadn(e->mean + at, m); c.k = vf_loadn(e->k + at, m); c.beta = vf_loadn(e->beta + at, m); }
+    return c;
+}
+static inline __attribute__((always_inline)) vf end_of(const int kind, vf s, const sum_end *e, const sum_cols *c, int64_t at, int64_t m) {    /* y[at:at + m] */
+    s += c->bias;
+    if (kind == 3) return gemm_act(s, e->act);
+    if (kind) s = (s - c->mean) * c->k + c->beta;
+    if (kind == 2) s += m >= VL ? vf_load(e->rest + at) : vf_loadn(e->rest + at, m);
+    s = vf_sel((vi)(s < c->floor), c->floor, s);
+    return vf_sel((vi)(s > c->top), c->top, s);
+}
+#define BY_KIND(kind, body) switch (kind) { case 0: body(0) break; case 1: body(1) break; case 2: body(2) break; default: body(3) }
+
+/* rows of nv vectors of sums, still warm, that belong to columns from `col` on and to y[at + m ldy] */
 static __attribute__((noinline))
-void gemm_finish(float *c, int64_t ldc, int rows, int nv, int64_t n, const float *bias, int act) {
-    for (int v = 0; v < nv; v++) {
-        int64_t left = n - v * VL;
-        vf w = bias ? left >= VL ? vf_load(bias + v * VL) : vf_loadn(bias + v * VL, left) : (vf){0};
-        for (int m = 0; m < rows; m++) {
-            float *p = c + m * ldc + v * VL;
-            vf_store(p, gemm_act(vf_load(p) + w, act));
-        }
+void gemm_finish(float *c, int64_t ldc, int64_t rows, int nv, int64_t n, const sum_end *e, int64_t col, int64_t at, int64_t ldy) {
+    for (int v = 0; v < nv; v++, c += VL, col += VL, at += VL, n -= VL) {
+        const sum_cols w = end_cols(e, col, n);
+        float *p = c; int64_t y = at;
+#define FINISH(kind) if (n >= VL) for (int64_t m = 0; m < rows; m++, p += ldc, y += ldy) vf_store(p, end_of(kind, vf_load(p), e, &w, y, VL)); \
+                     else for (int64_t m = 0; m < rows; m++, p += ldc, y += ldy) vf_storen(p, end_of(kind, vf_loadn(p, n), e, &w, y, n), n);
+        BY_KIND(e->kind, FINISH)
+#undef FINISH
     }
 }
 
@@ -81,10 +114,11 @@ static void gemm_copy_a(float *to, const float *A, int64_t lda, int ta, int mr, 
 }
 
 typedef struct gemm_job {
-    const float *A, *B, *bias;
+    const float *A, *B;
     float *C, *scratch;
+    sum_end end;
     int64_t M, N, K, room;               /* room: floats of scratch for this thread */
-    int ta, tb, act, swapped, rows;      /* swapped: C is stored transposed; rows: of a tile */
+    int ta, tb, swapped, rows;      /* swapped: C is stored transposed; rows: of a tile */
 } gemm_job;
 
 /* Write a tile of mr x n that is no whole number of vectors wide, or lies transposed in C: by way of a buffer. */
@@ -92,7 +126,7 @@ static void gemm_edge(const gemm_job *j, float *tile, int mr, int64_t n, int nv,
     int64_t sm = j->swapped ? 1 : j->N, sn = j->swapped ? j->M : 1;
     float *c = j->C + m * sm + from * sn;
     if (add) for (int i = 0; i < mr; i++) for (int l = 0; l < n; l++) tile[i * NR + l] += c[i * sm + l * sn];
-    if (last) gemm_finish(tile, NR, mr, nv, n, j->bias ? j->bias + from : NULL, j->act);
+    if (last) gemm_finish(tile, NR, mr, nv, n, &j->end, from, m * j->N + from, j->N);
     if (j->swapped) for (int l = 0; l < n; l++) for (int i = 0; i < mr; i++) c[i + l * sn] = tile[i * NR + l];
     else for (int i = 0; i < mr; i++) for (int l = 0; l < n; l++) c[i * sm + l] = tile[i * NR + l];
 }
@@ -110,7 +144,7 @@ static void gemm_part(const gemm_job *j, int64_t t0, int64_t t1, int64_t p0, int
     float tile[MR_MAX * NR] __attribute__((aligned(64)));
     for (int64_t k0 = 0; k0 < K; k0 += kc) {
         int64_t k = K - k0 < kc ? K - k0 : kc;
-        int last = k0 + k == K && (j->bias || j->act);
+        int last = k0 + k == K && j->end.any;
         for (int64_t q0 = p0; q0 < p1; q0 += most_panels) {
             int64_t q1 = q0 + most_panels < p1 ? q0 + most_panels : p1;
             for (int64_t t = t0; t < t1; t++) {
@@ -142,7 +176,7 @@ static void gemm_part(const gemm_job *j, int64_t t0, int64_t t1, int64_t p0, int
                     } else {
                         float *c = j->C + m * N + from;
                         gemm_tiles[nv - 1 + pack][mr](k, a, rs, cs, b, step, panel, c, N, k0 > 0, ask, asks);
-                        if (last) gemm_finish(c, N, mr, nv, n, j->bias ? j->bias + from : NULL, j->act);
+                        if (last) gemm_finish(c, N, mr, nv, n, &j->end, from, m * N + from, N);
                     }
                 }
             }
@@ -195,20 +229,22 @@ static void gemm_dots(float *y, const float *x, const float *B, int64_t K, int64
 static void gemm_vector(const gemm_job *j, int64_t lo, int64_t hi) {
     if (j->tb) gemm_dots(j->C, j->A, j->B, j->K, lo, hi);
     else gemm_row(j->C, j->A, j->B, j->N, j->K, lo, hi);
-    if (j->bias || j->act)
-        for (int64_t n = lo; n < hi; n += VL) {
-            int64_t left = hi - n < VL ? hi - n : VL;
-            vf w = !j->bias ? (vf){0} : j->swapped ? vf_set1(*j->bias)      /* one column: one bias */
-                 : left == VL ? vf_load(j->bias + n) : vf_loadn(j->bias + n, left);
-            if (left == VL) vf_store(j->C + n, gemm_act(vf_load(j->C + n) + w, j->act));
-            else vf_storen(j->C + n, gemm_act(vf_loadn(j->C + n, left) + w, j->act), left);
-        }
+    if (!j->end.any) return;
+    if (!j->swapped) { gemm_finish(j->C + lo, 0, 1, (int)((hi - lo + VL - 1) / VL), hi - lo, &j->end, lo, lo, 0); return; }
+    sum_cols w = end_cols(&j->end, 0, 0);
+    if (j->end.bias) w.bias = vf_set1(*j->end.bias);        /* one column: one bias */
+    for (int64_t n = lo; n < hi; n += VL) {
+        int64_t left = hi - n < VL ? hi - n : VL;
+#define FINISH(kind) vf_storen(j->C + n, end_of(kind, vf_loadn(j->C + n, left), &j->end, &w, n, left), left);
+        BY_KIND(j->end.kind, FINISH)
+#undef FINISH
+    }
 }
 
-FD_KERNEL(gemm) {   /* C[batch, M, N], scratch[nt, room] | A, B, (bias[N]) | M, N, K, ta, tb, batch, sA, sB, sC, flags, room */
+FD_KERNEL(gemm) {   /* C[batch, M, N], scratch[nt, room] | A, B, (bias[N]), (mean[N], k[N], beta[N]), (rest[M, N]) | M, N, K, ta, tb, batch, sA, sB, sC, flags, room */
     int64_t batch = c->i[5], lo, hi;
     gemm_job j = {.M = c->i[0], .N = c->i[1], .K = c->i[2], .ta = (int)c->i[3], .tb = (int)c->i[4], .room = c->i[10],
-                  .bias = c->i[9] & 1 ? c->p[4] : NULL, .swapped = (int)(c->i[9] >> 1 & 1), .act = (int)(c->i[9] >> 2),
+                  .swapped = (int)(c->i[9] >> 1 & 1), .end = end_read(c->p + 4, c->i[9] & 1, c->i[9] & 4, c->i[9] & 8, c->i[9] >> 4),
                   .scratch = (float *)c->p[1] + tid * c->i[10]};
     int most = j.N <= VL ? MR1 : MR;
     int64_t tiles = (j.M + most - 1) / most, panels = (j.N + NR - 1) / NR;

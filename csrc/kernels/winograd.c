@@ -92,12 +92,12 @@ static inline __attribute__((always_inline)) void wino_tile(const int mr, const 
     EACH for (int m = 0; m < mr; m++) { vf_store(to + m * NR, s0[m]); if (nv == 2) vf_store(to + m * NR + VL, s1[m]); }
 }
 
-FD_KERNEL(winograd) {   /* y[N, OH, OW, Co], scratch[nt] | U, x[N, H, W, C], (bias[Co]) | N, C, Co, H, W, OH, OW, top, left, flags, tiles */
+FD_KERNEL(winograd) {   /* y[N, OH, OW, Co], scratch[nt] | U, x[N, H, W, C], and the rest as conv | N, C, Co, H, W, OH, OW, top, left, flags, tiles */
     const wino_shape s = wino_read(c);
     int64_t panels = (s.Co + NR - 1) / NR, all = s.N * s.th * s.tw, blocks = (all + s.tiles - 1) / s.tiles, lo, hi;
     float *y = c->p[0], *V = (float *)c->p[1] + tid * 36 * (s.vp + s.mp), *M = V + 36 * s.vp;
-    const float *U = c->p[2], *x = c->p[3], *bias = (s.flags & 1) ? c->p[4] : NULL;
-    int act = (int)(s.flags >> 1);
+    const float *U = c->p[2], *x = c->p[3];
+    const sum_end fin = CONV_END(s.flags);
     fd_share(blocks, 1, tid, nt, &lo, &hi);
     for (int64_t b = lo; b < hi; b++) {
         int64_t from = b * s.tiles, count = all - from < s.tiles ? all - from : s.tiles, parts = (count + MR - 1) / MR;
@@ -115,17 +115,22 @@ FD_KERNEL(winograd) {   /* y[N, OH, OW, Co], scratch[nt] | U, x[N, H, W, C], (bi
             for (int64_t t = 0; t < count; t++) {
                 int64_t n = (from + t) / (s.th * s.tw), i0 = (from + t) / s.tw % s.th * 4, j0 = (from + t) % s.tw * 4;
                 for (int64_t k = p * NR; k < s.Co && k < (p + 1) * NR; k += VL) {
-                    int64_t m = s.Co - k < VL ? s.Co - k : VL; vf d[36], u[24], v[4], w = bias ? vf_loadn(bias + k, m) : vf_set1(0.f);
+                    int64_t m = s.Co - k < VL ? s.Co - k : VL; vf d[36], u[24], v[4];
+                    const sum_cols w = end_cols(&fin, k, m);
                     EACH for (int q = 0; q < 36; q++) d[q] = vf_load(M + q * s.mp + t * NR + k - p * NR);
                     EACH for (int j = 0; j < 6; j++) { wino_out(d + j, 6, v); EACH for (int i = 0; i < 4; i++) u[i * 6 + j] = v[i]; }
-                    float *to = y + ((n * s.OH + i0) * s.OW + j0) * s.Co + k;
-                    if (i0 + 4 <= s.OH && j0 + 4 <= s.OW && m == VL) EACH for (int i = 0; i < 4; i++) {
-                        wino_out(u + i * 6, 1, v);
-                        EACH for (int j = 0; j < 4; j++) vf_store(to + (i * s.OW + j) * s.Co, gemm_act(v[j] + w, act));
-                    } else for (int i = 0; i < 4 && i0 + i < s.OH; i++) {
-                        wino_out(u + i * 6, 1, v);
-                        for (int j = 0; j < 4 && j0 + j < s.OW; j++) vf_storen(to + (i * s.OW + j) * s.Co, gemm_act(v[j] + w, act), m);
+                    const int64_t to = ((n * s.OH + i0) * s.OW + j0) * s.Co + k;
+#define PLACE (to + (i * s.OW + j) * s.Co)
+#define OUT(kind) if (i0 + 4 <= s.OH && j0 + 4 <= s.OW && m == VL) EACH for (int i = 0; i < 4; i++) { \
+                        wino_out(u + i * 6, 1, v); \
+                        EACH for (int j = 0; j < 4; j++) vf_store(y + PLACE, end_of(kind, v[j], &fin, &w, PLACE, VL)); \
+                    } else for (int i = 0; i < 4 && i0 + i < s.OH; i++) { \
+                        wino_out(u + i * 6, 1, v); \
+                        for (int j = 0; j < 4 && j0 + j < s.OW; j++) vf_storen(y + PLACE, end_of(kind, v[j], &fin, &w, PLACE, m), m); \
                     }
+                    BY_KIND(fin.kind, OUT)
+#undef OUT
+#undef PLACE
                 }
             }
         }

@@ -22,6 +22,7 @@ def fold_epilogues(nodes, outputs):
     for node in nodes:
         prim, ins, outs, attrs = node
         how = prim.extra.get("epilogue")
+        how = how(attrs) if callable(how) else how           # one that has attributes of its own
         before = how and [(k, maker[id(t)]) for k, t in enumerate(ins) if id(t) in maker and count[id(t)] == 1]
         for k, at in before or ():
             made = kept[at][0].extra.get("fold", lambda *_: None)(kept[at], how, [t for j, t in enumerate(ins) if j != k], outs)

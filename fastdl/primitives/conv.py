@@ -7,9 +7,10 @@ import numpy as np
 
 from .. import config
 from ..core import native
-from ..core.primitive import Prepared, Scratch, primitive
-from .elementwise import relu_grad, sigmoid_grad, tanh_grad
+from ..core.primitive import Prepared, Scratch, positive, primitive, reals
+from .elementwise import relu6_grad, relu_grad, sigmoid_grad, tanh_grad
 from .linalg import ACTS, gemm
+from .norm import ended
 from .movement import copied, filled, steps_of
 from .reduce import sum
 
@@ -128,6 +129,25 @@ def phases(dx, g, w, strides, pads, groups):
                      y0=builtins_sum(t[0] * st for t, st in zip(part, wide[1:-1])))
 
 
+def forward(y, x, w, b, more, strides, pads, dilation, groups, act):
+    """The calls of a convolution; `more` (mean, k, beta, perhaps what is added) normalises its sums before they are written."""
+    kernel, C, Co = w.shape[:-2], x.shape[-1], w.shape[-1]
+    if plain(kernel, strides, pads, groups) and Co >= 32:
+        yield from gemm(y, x, w, y.size // Co, Co, C, bias=b, act=act, more=more)
+        return
+    flags = (b is not None) + 2 * (len(more) > 0) + 4 * (len(more) > 3) + 16 * ACTS[act]
+    ints, up, strip = geometry(C, Co, x.shape[1:-1], y.shape[1:-1], kernel, strides, pads, dilation, groups, flags, x.shape[0])
+    own, end = Scratch(native.get_threads() * strip), [*(() if b is None else (b,)), *more]
+    if groups == C == Co:
+        yield "depthwise", [y, own], [w, x, *end], ints, up
+    elif winograd(C, Co, kernel, y.shape[1:-1], strides, dilation, groups):
+        yield from wino(y, x, w, end, pads, flags, C, Co, 0)
+    else:
+        to, row = packed(w, math.prod(kernel), C // groups, Co // groups, groups, 0)
+        yield row
+        yield "conv", [y, own], [to, x, *end], ints, up
+
+
 def supports(ins, attrs):
     return all(t.dtype == "float32" for t in ins)
 
@@ -145,6 +165,10 @@ CASES = [case((2, 7, 6, 3), (3, 3), 5), case((1, 9, 14, 17), (3, 2), 33, pads=((
          case((1, 5, 5, 4), (1, 1), 40), case((2, 9, 11, 16), (3, 3), 17, pads=1), case((3, 6, 8, 33), (3, 3), 40, pads=((0, 1), (2, 0))),
          case((5, 8, 8, 20), (3, 3), 64), case((2, 6, 6, 33), (3, 3), 33, groups=33, strides=2, pads=((1, 1), (0, 1))), case((1, 12, 5), (3,), 7, dilation=2, strides=1),
          case((2, 7, 8, 5), (1, 1), 6, strides=2), case((2, 5, 6, 70), (1, 1), 64), case((3, 11, 33), (1,), 130), case((2, 9, 7, 3), (2, 3), 4, strides=3, pads=((1, 0), (1, 1))), case((1, 9, 9, 4), (3, 3), 6, strides=2, dilation=2)]
+
+
+def _g(shape, w, a):
+    return (shape[0],) + out_shape(shape, w[:-2], a["strides"], a["pads"], a["dilation"]) + w[-1:]
 
 
 @primitive
@@ -170,28 +194,13 @@ class conv:
             for k in range(groups):
                 y[k] += xp[k][s] @ ws[k][t]
         y = join(y) if b is None else join(y) + b
-        return {None: lambda v: v, "relu": lambda v: np.maximum(v, 0), "sigmoid": lambda v: 1 / (1 + np.exp(-v)), "tanh": np.tanh}[act](y)
+        return {None: lambda v: v, "relu": lambda v: np.maximum(v, 0), "sigmoid": lambda v: 1 / (1 + np.exp(-v)), "tanh": np.tanh, "relu6": lambda v: np.clip(v, 0, 6)}[act](y)
 
     def calls(y, x, w, b=None, *, strides, pads, dilation, groups, act=None):
-        kernel, C, Co = w.shape[:-2], x.shape[-1], w.shape[-1]
-        if plain(kernel, strides, pads, groups) and Co >= 32:
-            yield from gemm(y, x, w, y.size // Co, Co, C, bias=b, act=act)
-            return
-        flags = (b is not None) + 2 * ACTS[act]
-        ints, up, strip = geometry(C, Co, x.shape[1:-1], y.shape[1:-1], kernel, strides, pads, dilation, groups, flags, x.shape[0])
-        own, more = Scratch(native.get_threads() * strip), [] if b is None else [b]
-        if groups == C == Co:
-            yield "depthwise", [y, own], [w, x, *more], ints, up
-            return
-        if winograd(C, Co, kernel, y.shape[1:-1], strides, dilation, groups):
-            yield from wino(y, x, w, more, pads, flags, C, Co, 0)
-            return
-        to, row = packed(w, math.prod(kernel), C // groups, Co // groups, groups, 0)
-        yield row
-        yield "conv", [y, own], [to, x, *more], ints, up
+        yield from forward(y, x, w, b, (), strides, pads, dilation, groups, act)
 
     def vjp(g, y, x, w, *b, need, strides, pads, dilation, groups, act=None):
-        g = {None: lambda h, v: h, "relu": relu_grad, "sigmoid": sigmoid_grad, "tanh": tanh_grad}[act](g, y)
+        g = {None: lambda h, v: h, "relu": relu_grad, "sigmoid": sigmoid_grad, "tanh": tanh_grad, "relu6": relu6_grad}[act](g, y)
         how = dict(strides=strides, pads=pads, dilation=dilation, groups=groups)
         dx = conv_input_grad(g, w, shape=x.shape, **how) if need[0] else None
         dw = conv_weight_grad(x, g, kernel=w.shape[:-2], **how) if need[1] else None
@@ -199,6 +208,9 @@ class conv:
 
     def fold(node, how, others, outs):
         prim, ins, _, attrs = node
+        if type(how) is tuple and attrs.get("act") is None and all(t.dtype == "float32" for t in (*ins, *others)):
+            _, epsilon, act = how
+            return conv_norm, (*ins[:2], *others, *ins[2:]), outs, dict(attrs, act=act, epsilon=epsilon, bias=len(ins) > 2)
         if how == "bias" and len(ins) == 2 and attrs.get("act") is None and others[0].shape == ins[1].shape[-1:] and others[0].dtype == "float32":
             return prim, (*ins, others[0]), outs, attrs
         if how in ACTS and attrs.get("act") is None and len(ins) == 3:
@@ -208,8 +220,35 @@ class conv:
 conv.supports = supports
 
 
-def _g(shape, w, a):
-    return (shape[0],) + out_shape(shape, w[:-2], a["strides"], a["pads"], a["dilation"]) + w[-1:]
+@primitive
+class conv_norm:
+    """y = act((conv(x, w) + b - mean) / sqrt(var + epsilon) gamma + beta + rest): what a plan makes of the separate steps"""
+    domain = dict(x=reals, w=reals, mean=reals, var=positive, gamma=reals, beta=reals)
+    samples = [([x, w, *[w[-1:]] * (4 + bias)] + [_g(x, w, a)] * rest, dict(a, act=act, bias=bool(bias)))
+               for x, w, a in CASES for bias, rest, act in ((0, 0, "relu6"), (0, 1, "relu"), (1, 1, None))]
+
+    def shape(x, w, *more, bias=False, epsilon=1e-3, **how):
+        return conv.rule(x, w, **how)
+
+    def ref(x, w, mean, var, gamma, beta, *more, bias=False, epsilon=1e-3, act=None, **how):
+        y = conv.ref(x, w, *more[:1] if bias else (), **how)
+        y = (y - mean) * (gamma / np.sqrt(var + x.dtype.type(epsilon))) + beta
+        return ended(y + more[-1] if len(more) > bias else y, act)
+
+    def calls(y, x, w, mean, var, gamma, beta, *more, bias=False, epsilon=1e-3, act=None, **how):
+        k = Scratch(w.shape[-1])
+        yield "norm_scale", [k], [var, gamma], [k.size], [epsilon]
+        yield from forward(y, x, w, more[0] if bias else None, (mean, k, beta, *more[bias:]), act=act, **how)
+
+    def fold(node, how, others, outs):
+        prim, ins, _, attrs = node
+        if attrs["act"] is None and how in ("relu", "relu6"):
+            return prim, ins, outs, dict(attrs, act=how)
+        if attrs["act"] is None and how == "bias" and len(ins) == 6 + attrs["bias"] and others[0].shape == outs[0].shape and others[0].dtype == "float32":
+            return prim, (*ins, others[0]), outs, attrs
+
+
+conv_norm.supports = supports
 
 
 @primitive

@@ -5,24 +5,24 @@ import numpy as np
 
 from ..core import native
 from ..core.primitive import Scratch, primitive
-from .elementwise import relu_grad, sigmoid_grad, tanh_grad
+from .elementwise import relu6_grad, relu_grad, sigmoid_grad, tanh_grad
 from .movement import broadcast_to, reshape, transpose
 from .reduce import sum, sum_to
 
-ACTS = {None: 0, "relu": 1, "sigmoid": 2, "tanh": 3}
+ACTS = {None: 0, "relu": 1, "sigmoid": 2, "tanh": 3, "relu6": 4}
 WIDEST, TALLEST = 32, 12                      # columns and rows of the largest micro-kernel
 BLOCK = 1 << 17                               # floats of packed columns that a thread keeps at hand (half of an L2)
 
 
-def gemm(y, x, w, m, n, k, ta=0, tb=0, batch=1, strides=(0, 0, 0), bias=None, act=None):
-    """One row; a product with one column, or with few and long ones, is computed as its own transpose."""
+def gemm(y, x, w, m, n, k, ta=0, tb=0, batch=1, strides=(0, 0, 0), bias=None, act=None, more=()):
+    """`more`: mean, k, beta, (rest) of the end (see gemm.c). One row; a product with one column, or with few and long ones, is computed as its own transpose."""
     swapped = n == 1 or (ta and n <= 12 and bias is None)
     if swapped:
         x, w, m, n, ta, tb, strides = w, x, n, m, not tb, not ta, (strides[1], strides[0], strides[2])
     depth = min(k, 2048)
     room = 0 if m == 1 else TALLEST * (depth + 16) + max(depth * WIDEST, min(k * (n + WIDEST), BLOCK))
-    ins = [x, w] + ([bias] if bias is not None else [])
-    flags = (bias is not None) + 2 * swapped + 4 * ACTS[act]
+    ins = [x, w] + ([bias] if bias is not None else []) + list(more)
+    flags = (bias is not None) + 2 * swapped + 4 * (len(more) > 0) + 8 * (len(more) > 3) + 16 * ACTS[act]
     yield "gemm", [y, Scratch(native.get_threads() * room)], ins, [m, n, k, int(ta), int(tb), batch, *strides, flags, room]
 
 
@@ -97,7 +97,7 @@ class dense:
 
     def ref(x, w, b, *, act=None):
         y = x @ w + b
-        return {None: lambda v: v, "relu": lambda v: np.maximum(v, 0), "sigmoid": lambda v: 1 / (1 + np.exp(-v)), "tanh": np.tanh}[act](y)
+        return {None: lambda v: v, "relu": lambda v: np.maximum(v, 0), "sigmoid": lambda v: 1 / (1 + np.exp(-v)), "tanh": np.tanh, "relu6": lambda v: np.clip(v, 0, 6)}[act](y)
 
     def calls(y, x, w, b, *, act=None):
         return gemm(y, x, w, y.size // w.shape[1], w.shape[1], w.shape[0], bias=b, act=act)
@@ -106,7 +106,7 @@ class dense:
         return ins[0].dtype == ins[1].dtype == ins[2].dtype == "float32"
 
     def vjp(g, y, x, w, b, need, *, act=None):
-        g = {None: lambda h, v: h, "relu": relu_grad, "sigmoid": sigmoid_grad, "tanh": tanh_grad}[act](g, y)
+        g = {None: lambda h, v: h, "relu": relu_grad, "sigmoid": sigmoid_grad, "tanh": tanh_grad, "relu6": relu6_grad}[act](g, y)
         rows = g.size // g.shape[-1]
         g2 = reshape(g, shape=(rows, g.shape[-1]))
         dx = matmul(g, w, tb=True) if need[0] else None

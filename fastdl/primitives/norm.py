@@ -79,6 +79,7 @@ class norm_apply:
 
 
 norm_apply.supports = supports
+norm_apply.extra["epilogue"] = lambda attrs: ("norm", attrs.get("epsilon", 1e-3), attrs.get("act"))
 
 
 def _spread_of(t):
