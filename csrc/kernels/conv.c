@@ -215,21 +215,30 @@ FD_KERNEL(add_parts) {   /* y[n] | parts[m, n] | n, m: added in order */
     }
 }
 
-/* One filter a channel: vectors along the channels, a few pixels of a row at a time so that a tap is loaded once for all. */
+/* One filter a channel: vectors along the channels, a few pixels of a row at a time so that a tap is loaded once for all.
+   Taps outside the image are left out: `see` is what a row of outputs looks at. */
+typedef struct { const float *x; int64_t d0, d1, h0, h1, ds, hs, left, width; } depth_view;
+
 static inline __attribute__((always_inline))
-void depthwise_tile(const int px, const int whole, const conv_shape *s, const float *a, const float *f, int64_t fs, int64_t m, float *y) {
+void depthwise_tile(const int px, const int whole, const conv_shape *s, const depth_view *v, const float *a, const float *f, int64_t fs, int64_t kw0, int64_t kw1, int64_t m, float *y) {
     const int64_t rs = s->step[2] * s->C, ks = s->dil[2] * s->C;
     vf sum[8];
     EACH for (int j = 0; j < px; j++) sum[j] = vf_set1(0.f);
-    for (int64_t kd = 0; kd < s->deep; kd++)
-        for (int64_t kh = 0; kh < s->k[1]; kh++) {
-            const float *p = a + (kd * s->strip_h + kh * s->dil[1]) * s->strip_w;
-            for (int64_t kw = 0; kw < s->k[2]; kw++, p += ks, f += fs) {
-                vf w = whole ? vf_load(f) : vf_loadn(f, m);
+    for (int64_t kd = v->d0; kd < v->d1; kd++)
+        for (int64_t kh = v->h0; kh < v->h1; kh++) {
+            const float *p = a + kd * v->ds + kh * v->hs + kw0 * ks, *q = f + ((kd * s->k[1] + kh) * s->k[2] + kw0) * fs;
+            for (int64_t kw = kw0; kw < kw1; kw++, p += ks, q += fs) {
+                vf w = whole ? vf_load(q) : vf_loadn(q, m);
                 EACH for (int j = 0; j < px; j++) sum[j] += (whole ? vf_load(p + j * rs) : vf_loadn(p + j * rs, m)) * w;
             }
         }
     EACH for (int j = 0; j < px; j++) if (whole) vf_store(y + j * s->C, sum[j]); else vf_storen(y + j * s->C, sum[j], m);
+}
+
+/* the taps [lo, hi) of k, `dil` apart, that meet 0..n when the first is at `at` */
+static inline void taps_inside(int64_t at, int64_t k, int64_t dil, int64_t n, int64_t *lo, int64_t *hi) {
+    *lo = at < 0 ? (dil - 1 - at) / dil : 0;
+    *hi = at >= n ? 0 : (n - 1 - at) / dil + 1 < k ? (n - 1 - at) / dil + 1 : k;
 }
 
 FD_KERNEL(depthwise) {   /* y[N, out, C], strips[nt] | w[taps, C], x[N, in, C], and the rest as conv; flags bit 3: taps reversed */
@@ -238,26 +247,43 @@ FD_KERNEL(depthwise) {   /* y[N, out, C], strips[nt] | w[taps, C], x[N, in, C], 
     float *y = c->p[0], *own = (float *)c->p[1] + tid * strip;
     const float *wt = c->p[2], *x = c->p[3];
     const sum_end fin = CONV_END(s.flags);
-    const int64_t fs = (s.flags & 8) ? -s.C : s.C, rs = s.step[2] * s.C;
+    const int64_t fs = (s.flags & 8) ? -s.C : s.C, rs = s.step[2] * s.C, row = s.in[2] * s.C, nv = (s.C + VL - 1) / VL;
+    const int spread = s.up[0] > 1 || s.up[1] > 1 || s.up[2] > 1;      /* zeros between the inputs: by way of a strip that has them */
     if (s.flags & 8) wt += (taps - 1) * s.C;
+    depth_view v = {.ds = s.dil[0] * s.in[1] * row, .hs = s.dil[1] * row, .left = s.pad[2], .width = s.in[2]};
+    if (spread) v = (depth_view){.d1 = s.k[0], .h1 = s.k[1], .ds = s.strip_h * s.strip_w, .hs = s.dil[1] * s.strip_w, .width = s.strip_w / s.C};
+    int64_t first = v.left > 0 ? (v.left + s.step[2] - 1) / s.step[2] : 0, room = v.width - 1 - (s.k[2] - 1) * s.dil[2] + v.left;
+    int64_t end = room < 0 ? 0 : room / s.step[2] + 1;                 /* outputs [first, end) of a row see all taps along it */
+    if (end > s.out[2]) end = s.out[2];
+    if (first > end) first = end;
     fd_share(s.N * s.out[0] * blocks, 1, tid, nt, &lo, &hi);
     for (int64_t t = lo; t < hi; t++) {
         int64_t n = t / (s.out[0] * blocks), od = t / blocks % s.out[0], oh = t % blocks * s.rows;
-        int64_t end = oh + s.rows < s.out[1] ? oh + s.rows : s.out[1];
-        conv_strip(&s, own, x, n, od, oh);
-        for (int64_t h = oh; h < end; h++)
-            for (int64_t k = 0; k < s.C; k += VL) {
-                const int64_t m = s.C - k < VL ? s.C - k : VL;
-                const float *a = own + (h - oh) * s.step[1] * s.strip_w + k;
-                const int64_t at = ((n * s.out[0] + od) * s.out[1] + h) * s.out[2] * s.C + k;
-                int64_t w = 0;
-#define TILES(px) for (; w + px <= s.out[2]; w += px) \
-                      if (m == VL) depthwise_tile(px, 1, &s, a + w * rs, wt + k, fs, m, y + at + w * s.C); \
-                      else depthwise_tile(px, 0, &s, a + w * rs, wt + k, fs, m, y + at + w * s.C);
-                TILES(8) TILES(4) TILES(2) TILES(1)
-#undef TILES
-                if (fin.any) gemm_finish(y + at, s.C, s.out[2], 1, m, &fin, k, at, s.C);
+        int64_t bottom = oh + s.rows < s.out[1] ? oh + s.rows : s.out[1];
+        if (spread) conv_strip(&s, own, x, n, od, oh);
+        for (int64_t h = oh; h < bottom; h++) {
+            if (spread) v.x = own + (h - oh) * s.step[1] * s.strip_w;
+            else {
+                int64_t d = od * s.step[0] - s.pad[0], r = h * s.step[1] - s.pad[1];
+                taps_inside(d, s.k[0], s.dil[0], s.in[0], &v.d0, &v.d1);
+                taps_inside(r, s.k[1], s.dil[1], s.in[1], &v.h0, &v.h1);
+                v.x = x + ((n * s.in[0] + d) * s.in[1] + r) * row - v.left * s.C;
             }
+            const int64_t at = ((n * s.out[0] + od) * s.out[1] + h) * s.out[2] * s.C;
+            for (int64_t w = 0, px; w < s.out[2]; w += px) {
+                int64_t kw0 = 0, kw1 = s.k[2], left = end - w;
+                px = w < first || left < 2 ? 1 : left >= 8 ? 8 : left >= 4 ? 4 : 2;
+                if (px == 1) taps_inside(w * s.step[2] - v.left, s.k[2], s.dil[2], v.width, &kw0, &kw1);
+                for (int64_t k = 0; k < s.C; k += VL) {
+                    const int64_t m = s.C - k < VL ? s.C - k : VL;
+#define TILE(px) case px: if (m == VL) depthwise_tile(px, 1, &s, &v, v.x + w * rs + k, wt + k, fs, kw0, kw1, m, y + at + w * s.C + k); \
+                          else depthwise_tile(px, 0, &s, &v, v.x + w * rs + k, wt + k, fs, kw0, kw1, m, y + at + w * s.C + k); break;
+                    switch (px) { TILE(8) TILE(4) TILE(2) TILE(1) }
+#undef TILE
+                }
+                if (fin.any) gemm_finish(y + at + w * s.C, s.C, px, (int)nv, s.C, &fin, 0, at + w * s.C, s.C);
+            }
+        }
     }
 }
 
