@@ -22,9 +22,12 @@ static conv_shape conv_read(const fd_call *c) {
     return s;
 }
 
-/* strip[kd][row][w][C]: the input rows that output rows [oh, oh + rows) of plane od look at */
-static void conv_strip(const conv_shape *s, float *strip, const float *x, int64_t n, int64_t od, int64_t oh) {
+/* strip[kd][row][w][C]: the input rows that output rows [oh, oh + rows) of plane od look at. Without padding they lie in x so. */
+static const float *conv_strip(const conv_shape *s, float *strip, const float *x, int64_t n, int64_t od, int64_t oh) {
     int64_t width = s->strip_w / s->C;
+    if (s->deep == 1 && width == s->in[2] && !s->pad[0] && !s->pad[1] && !s->pad[2] && s->up[0] == 1 && s->up[1] == 1 && s->up[2] == 1
+        && (s->out[0] - 1) * s->step[0] < s->in[0] && (s->out[1] - 1) * s->step[1] + (s->k[1] - 1) * s->dil[1] < s->in[1])
+        return x + ((n * s->in[0] + od * s->step[0]) * s->in[1] + oh * s->step[1]) * s->strip_w;
     for (int64_t kd = 0; kd < s->deep; kd++)
         for (int64_t r = 0; r < s->strip_h; r++) {
             float *to = strip + (kd * s->strip_h + r) * s->strip_w;
@@ -44,6 +47,7 @@ static void conv_strip(const conv_shape *s, float *strip, const float *x, int64_
                 else memcpy(to + w * s->C, from + q / s->up[2] * s->C, (size_t)s->C * 4);
             }
         }
+    return strip;
 }
 
 FD_KERNEL(conv_pack) {   /* P[groups, panels, taps Cg, NR] | w | taps, Cg, Cog, groups, backward: taps reversed, channels swapped */
@@ -118,13 +122,13 @@ FD_KERNEL(conv) {        /* y[N, out, Co], strips[nt] | P, x[N, in, C], (bias[Co
     for (int64_t t = lo; t < hi; t++) {
         int64_t n = t / (s.out[0] * blocks), od = t / blocks % s.out[0], oh = t % blocks * s.rows;
         int64_t end = oh + s.rows < s.out[1] ? oh + s.rows : s.out[1];
-        conv_strip(&s, own, x, n, od, oh);
+        const float *seen = conv_strip(&s, own, x, n, od, oh);
         for (int64_t q = 0; q < s.groups * panels; q++) {
             int64_t g = q / panels, from = q % panels * NR, cols = s.Cog - from < NR ? s.Cog - from : NR;
             for (int64_t h = oh; h < end; h++)
                 for (int64_t j = 0; j < tiles; j++) {
                     int64_t w = s.out[2] * j / tiles, mr = s.out[2] * (j + 1) / tiles - w, rs = s.step[2] * s.C;
-                    const float *a = own + (h - oh) * s.step[1] * s.strip_w + w * rs + g * s.Cg;
+                    const float *a = seen + (h - oh) * s.step[1] * s.strip_w + w * rs + g * s.Cg;
                     int64_t col = g * s.Cog + from, at = (((n * s.out[0] + od) * s.out[1] + h) * s.out[2] + w) * s.Co + col;
 #define TILE(r) conv_tile(r, 2, &s, a, rs, P + q * K * NR, y + at, cols, &fin, col, at)
 #define HALF(r) conv_tile(r, 1, &s, a, rs, P + q * K * NR, y + at, cols, &fin, col, at)
@@ -179,7 +183,7 @@ FD_KERNEL(conv_weight_grad) {   /* dW[parts, K, Co], strips[nt] | x[N, in, C], g
             for (int64_t od = 0; od < s.out[0]; od++)
                 for (int64_t oh = 0; oh < s.out[1]; oh += s.rows) {
                     int64_t rows = oh + s.rows < s.out[1] ? s.rows : s.out[1] - oh;
-                    conv_strip(&s, own, x, n, od, oh);
+                    const float *seen = conv_strip(&s, own, x, n, od, oh);
                     const float *g0 = gy + ((n * s.out[0] + od) * s.out[1] + oh) * s.out[2] * s.Co;
                     for (int64_t q = q0; q < q1; q++) {
                         int64_t grp = q / panels, from = q % panels * NR, cols = s.Cog - from < NR ? s.Cog - from : NR;
@@ -188,7 +192,7 @@ FD_KERNEL(conv_weight_grad) {   /* dW[parts, K, Co], strips[nt] | x[N, in, C], g
                         for (int64_t kd = 0; kd < s.deep; kd++)
                             for (int64_t kh = 0; kh < s.k[1]; kh++)
                                 for (int64_t kw = 0; kw < wide; kw++) {
-                                    const float *a = own + (kd * s.strip_h + kh * s.dil[1]) * s.strip_w + kw * s.dil[2] * s.C + grp * s.Cg;
+                                    const float *a = seen + (kd * s.strip_h + kh * s.dil[1]) * s.strip_w + kw * s.dil[2] * s.C + grp * s.Cg;
                                     for (int64_t k = 0; k < s.span; ) {
                                         int64_t mr = s.span - k < MR ? s.span - k : MR;
 #define TILE(r) conv_outer(r, 2, &s, a + k, g, rows, to, cols)
@@ -260,7 +264,7 @@ FD_KERNEL(depthwise) {   /* y[N, out, C], strips[nt] | w[taps, C], x[N, in, C], 
     for (int64_t t = lo; t < hi; t++) {
         int64_t n = t / (s.out[0] * blocks), od = t / blocks % s.out[0], oh = t % blocks * s.rows;
         int64_t bottom = oh + s.rows < s.out[1] ? oh + s.rows : s.out[1];
-        if (spread) conv_strip(&s, own, x, n, od, oh);
+        if (spread) (void)conv_strip(&s, own, x, n, od, oh);
         for (int64_t h = oh; h < bottom; h++) {
             if (spread) v.x = own + (h - oh) * s.step[1] * s.strip_w;
             else {
@@ -319,14 +323,14 @@ FD_KERNEL(depthwise_weight_grad) {   /* dw[parts, taps, C], strips[nt] | x[N, in
             for (int64_t od = 0; od < s.out[0]; od++)
                 for (int64_t oh = 0; oh < s.out[1]; oh += s.rows) {
                     int64_t rows = oh + s.rows < s.out[1] ? s.rows : s.out[1] - oh;
-                    conv_strip(&s, own, x, n, od, oh);
+                    const float *seen = conv_strip(&s, own, x, n, od, oh);
                     const float *g0 = gy + ((n * s.out[0] + od) * s.out[1] + oh) * s.out[2] * s.C;
                     for (int64_t k = 0; k < s.C; k += VL)
                         for (int64_t kd = 0; kd < s.deep; kd++)
                             for (int64_t kh = 0, nh; kh < s.k[1]; kh += nh) {
                                 nh = s.k[1] - kh >= 3 && s.k[2] >= 3 ? 3 : 1;
                                 for (int64_t kw = 0, nw; kw < s.k[2]; kw += nw) {
-                                    const float *p = own + (kd * s.strip_h + kh * s.dil[1]) * s.strip_w + kw * s.dil[2] * s.C + k;
+                                    const float *p = seen + (kd * s.strip_h + kh * s.dil[1]) * s.strip_w + kw * s.dil[2] * s.C + k;
                                     float *to = mine + ((kd * s.k[1] + kh) * s.k[2] + kw) * s.C + k;
                                     int64_t m = s.C - k < VL ? s.C - k : VL;
                                     nw = s.k[2] - kw >= 3 ? 3 : 1;
