@@ -9,6 +9,11 @@ static att att_read(const fd_call *c) {
     const int64_t *i = c->i;
     return (att){i[0], i[1], i[2], i[3], i[4], i[5], i[6], i[7], i[8], i[9], i[10], i[11], i[12], i[13], (float)c->d[0]};
 }
+/* e^x for x <= 0: below the normal numbers it is 0; NaN runs through */
+static inline vf att_exp(vf x) {
+    vf scale, q = rnn_expm1(vf_sel((vi)(x < -88.f), vf_set1(-88.f), x), &scale);
+    return q * scale + scale;
+}
 static inline int64_t att_columns(int64_t n) { return (n + NR - 1) / NR * NR; }
 /* Tiles of keys, each as panels of its rows (x[key, column], row k of a panel one key) ... */
 static void att_pack(float *to, const float *x, int64_t ld, int64_t T, int64_t D) {
@@ -79,13 +84,13 @@ FD_KERNEL(attention) {   /* y[B, Tq, H, Dv], stats[B, H, Tq, 2], work[nt, room] 
                     if (j && before > m) m = before;
                     vf total = vf_set1(0.f);
                     for (int64_t e = 0; e < n; e += VL) {
-                        vf p = vf_exp(vf_load(row + e) - m);
+                        vf p = att_exp(vf_load(row + e) - m);
                         total += p;
                         vf_store(row + e, p);
                     }
                     float t = vf_sum(total);
                     if (j && m != before) {
-                        float back = vf_exp(vf_set1(before - m))[0];
+                        float back = att_exp(vf_set1(before - m))[0];
                         sum[r] *= back;
                         LANES(e, w, s.Dv) rnn_put(yi + r * ys + e, rnn_get(yi + r * ys + e, w) * back, w);
                     }
@@ -144,7 +149,7 @@ FD_KERNEL(attention_grad) {   /* dq, dk, dv, work[nt, room] | g[B, Tq, H, Dv], q
                             vf x = rnn_get(pp, w) * s.scale, d;
                             vi keep = vi_set1(-1);
                             if (!plain) { keep = att_keep(&s, look, i + r, j + e, w); x = vf_sel(keep, x, vf_set1(ATT_LOW)); }
-                            x = vf_exp(x - m) * by;
+                            x = att_exp(x - m) * by;
                             d = x * (rnn_get(ss, w) - delta[r]) * s.scale;
                             rnn_put(pp, x, w);
                             rnn_put(ss, plain ? d : vf_sel(keep, d, vf_set1(0.f)), w);

@@ -47,37 +47,36 @@ static inline vf rnn_tanh(vf x) {
     return e / (e + 2.f);
 }
 
-/* c[mr, n] = first + a b: first is c itself (acc), a row (bias), or nothing; b is a packed panel of K rows */
+/* c[mr, n] = first + a b: first is c itself (acc), a row (bias), or nothing; b is a packed panel of K rows, of which the
+   first nv vectors count */
 static inline __attribute__((always_inline))
-void rnn_tile(const int mr, int64_t K, const float *a, int64_t rs, const float *b, float *c, int64_t ldc, int64_t n, const float *bias, int acc) {
-    vf s0[MR], s1[MR], w0 = vf_set1(0.f), w1 = w0;
-    int64_t n0 = n < VL ? n : VL, n1 = n - n0;
-    if (bias) { w0 = vf_loadn(bias, n0); if (n1) w1 = vf_loadn(bias + VL, n1); }
-    EACH for (int m = 0; m < mr; m++) {
-        s0[m] = w0; s1[m] = w1;
-        if (acc) {
-            if (n == NR) { s0[m] = vf_load(c + m * ldc); s1[m] = vf_load(c + m * ldc + VL); }
-            else { s0[m] = vf_loadn(c + m * ldc, n0); if (n1) s1[m] = vf_loadn(c + m * ldc + VL, n1); }
-        }
+void rnn_tile(const int mr, const int nv, int64_t K, const float *a, int64_t rs, const float *b, float *c, int64_t ldc, int64_t n, const float *bias, int acc) {
+    vf s[MR][2];
+    EACH for (int v = 0; v < nv; v++) {
+        int64_t w = n - v * VL < VL ? n - v * VL : VL;
+        vf first = bias ? rnn_get(bias + v * VL, w) : vf_set1(0.f);
+        EACH for (int m = 0; m < mr; m++) s[m][v] = acc ? rnn_get(c + m * ldc + v * VL, w) : first;
     }
     for (int64_t k = 0; k < K; k++, b += NR) {
-        vf b0 = vf_load(b), b1 = vf_load(b + VL);
+        vf y[2];
+        EACH for (int v = 0; v < nv; v++) y[v] = vf_load(b + v * VL);
         EACH for (int m = 0; m < mr; m++) {
             vf x = vf_set1(a[m * rs + k]);
-            s0[m] += x * b0;
-            s1[m] += x * b1;
+            EACH for (int v = 0; v < nv; v++) s[m][v] += x * y[v];
         }
     }
-    EACH for (int m = 0; m < mr; m++) {
-        if (n == NR) { vf_store(c + m * ldc, s0[m]); vf_store(c + m * ldc + VL, s1[m]); }
-        else { vf_storen(c + m * ldc, s0[m], n0); if (n1) vf_storen(c + m * ldc + VL, s1[m], n1); }
+    EACH for (int v = 0; v < nv; v++) {
+        int64_t w = n - v * VL < VL ? n - v * VL : VL;
+        EACH for (int m = 0; m < mr; m++) rnn_put(c + m * ldc + v * VL, s[m][v], w);
     }
 }
 static __attribute__((noinline))
 void rnn_rows(int64_t mr, int64_t K, const float *a, int64_t rs, const float *b, float *c, int64_t ldc, int64_t n, const float *bias, int acc) {
-#define TILE(r) rnn_tile(r, K, a, rs, b, c, ldc, n, bias, acc)
-    BY_ROWS(mr, TILE)
+#define TILE(r) rnn_tile(r, 2, K, a, rs, b, c, ldc, n, bias, acc)
+#define HALF(r) rnn_tile(r, 1, K, a, rs, b, c, ldc, n, bias, acc)
+    if (n > VL) { BY_ROWS(mr, TILE) } else { BY_ROWS(mr, HALF) }
 #undef TILE
+#undef HALF
 }
 
 /* c[M, N] = first + a[M, K] P for one step's rows */
@@ -102,27 +101,34 @@ static void rnn_chunk(int64_t R, int64_t steps, int64_t K, const float *a, int64
             }
 }
 
-/* to[mr, n] += sum over rows r and steps t of a[r, t, m] g[r, t, n] */
+/* to[mr, n] += sum over rows r and steps t of a[r, t, m] g[r, t, n]; the weights' gradient is asked for before it is needed */
 static inline __attribute__((always_inline))
-void rnn_outer_tile(const int mr, int64_t R, int64_t steps, const float *a, int64_t ar, int64_t as, const float *g, int64_t gr, int64_t gs,
+void rnn_outer_tile(const int mr, const int nv, int64_t R, int64_t steps, const float *a, int64_t ar, int64_t as, const float *g, int64_t gr, int64_t gs,
                     float *to, int64_t ldc, int64_t n) {
-    vf s0[MR], s1[MR];
-    int64_t n0 = n < VL ? n : VL, n1 = n - n0;
-    EACH for (int m = 0; m < mr; m++) { s0[m] = vf_loadn(to + m * ldc, n0); s1[m] = vf_loadn(to + m * ldc + (n1 ? VL : 0), n1); }
+    vf s[MR][2];
+    int64_t last = n - (nv - 1) * VL;
+    EACH for (int m = 0; m < mr; m++) {
+        __builtin_prefetch(to + m * ldc, 1);
+        if (nv == 2) __builtin_prefetch(to + m * ldc + VL, 1);
+        EACH for (int v = 0; v < nv; v++) s[m][v] = vf_set1(0.f);
+    }
     for (int64_t r = 0; r < R; r++) {
         const float *p = a + r * ar, *q = g + r * gr;
         for (int64_t t = 0; t < steps; t++, p += as, q += gs) {
-            vf b0, b1;
-            if (n == NR) { b0 = vf_load(q); b1 = vf_load(q + VL); }
-            else { b0 = vf_loadn(q, n0); b1 = vf_loadn(q + (n1 ? VL : 0), n1); }
+            vf y[2] = {vf_set1(0.f), vf_set1(0.f)};
+            EACH for (int v = 0; v < nv; v++) y[v] = rnn_get(q + v * VL, v + 1 < nv ? VL : last);
             EACH for (int m = 0; m < mr; m++) {
                 vf x = vf_set1(p[m]);
-                s0[m] += x * b0;
-                s1[m] += x * b1;
+                EACH for (int v = 0; v < nv; v++) s[m][v] += x * y[v];
             }
         }
     }
-    EACH for (int m = 0; m < mr; m++) { vf_storen(to + m * ldc, s0[m], n0); if (n1) vf_storen(to + m * ldc + VL, s1[m], n1); }
+    EACH for (int m = 0; m < mr; m++)
+        EACH for (int v = 0; v < nv; v++) {
+            float *at = to + m * ldc + v * VL;
+            int64_t w = v + 1 < nv ? VL : last;
+            rnn_put(at, rnn_get(at, w) + s[m][v], w);
+        }
 }
 static void rnn_outer(int64_t R, int64_t steps, int64_t M, const float *a, int64_t ar, int64_t as, int64_t N, const float *g, int64_t gr, int64_t gs,
                       float *to, int64_t ldc) {
@@ -130,9 +136,11 @@ static void rnn_outer(int64_t R, int64_t steps, int64_t M, const float *a, int64
     for (int64_t from = 0; from < N; from += NR)
         for (int64_t j = 0; j < tiles; j++) {
             int64_t m = M * j / tiles, mr = M * (j + 1) / tiles - m, n = N - from < NR ? N - from : NR;
-#define TILE(k) rnn_outer_tile(k, R, steps, a + m, ar, as, g + from, gr, gs, to + m * ldc + from, ldc, n)
-            BY_ROWS(mr, TILE)
+#define TILE(k) rnn_outer_tile(k, 2, R, steps, a + m, ar, as, g + from, gr, gs, to + m * ldc + from, ldc, n)
+#define HALF(k) rnn_outer_tile(k, 1, R, steps, a + m, ar, as, g + from, gr, gs, to + m * ldc + from, ldc, n)
+            if (n > VL) { BY_ROWS(mr, TILE) } else { BY_ROWS(mr, HALF) }
 #undef TILE
+#undef HALF
         }
 }
 
