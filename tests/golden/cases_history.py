@@ -51,7 +51,7 @@ def outputs_as_dict(k):
 def named_outputs(k):
     i, price, kind = two_outputs(k)
     m = k.Model(i, [price, kind])
-    m.compile("sgd", {"price": "mse", "kind": "sparse_categorical_crossentropy"}, metrics={"kind": ["acc", "crossentropy"]},
+    m.compile("sgd", {"price": "mse", "kind": "sparse_categorical_crossentropy"}, metrics={"kind": ["acc", "sparse_categorical_crossentropy"]},
               loss_weights={"price": 2.0, "kind": 1.0})
     return m, dict(x=X, y={"price": R, "kind": S})
 
@@ -99,12 +99,10 @@ def own_train_step(k):
         def call(self, x):
             return self.d(x)
 
-        def train_step(self, *args):
-            if k.__name__ == "keras":                 # JAX's stateless signature; the logs' names are what counts
-                state, batch = args
-                loss = k.ops.mean(batch[0])
-                return {"tracked": loss, "extra": loss}, state
-            return {"tracked": k.ops.mean(args[0][0]), "extra": k.ops.mean(args[0][0])}
+        def train_step(self, data):
+            loss = k.ops.mean(data[0])
+            self.tracker.update_state(loss)
+            return {"tracked": self.tracker.result(), "extra": loss}
     m = Own()
     m.compile("sgd", "mse")
     return m, dict(x=X, y=R)

@@ -1,4 +1,4 @@
-"""Writes history.json.xz: names, lengths and hooks of real Keras. Run: KERAS_BACKEND=jax python make_golden_history.py"""
+"""Writes history.json.xz: names, lengths and hooks of real Keras. Run: KERAS_BACKEND=torch python make_golden_history.py"""
 import json
 import lzma
 import pathlib
