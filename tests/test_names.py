@@ -120,6 +120,20 @@ def test_a_loss_layer_reads_tensors_of_the_enclosing_graph():
     assert history["loss"][-1] < history["loss"][0] and history["val_loss"][-1] < history["val_loss"][0]
 
 
+def test_a_tensor_of_another_graph_inside_call_is_named():
+    other = layers.Dense(2, name="elsewhere")(layers.Input((4,)))
+
+    class Adds(layers.Layer):
+        def call(self, x):
+            return x + other
+
+    image = layers.Input((2,))
+    model = fastdl.Model(image, Adds()(image))
+    for run in (model, model.predict):
+        with pytest.raises(ValueError, match="does not compute"):
+            run(np.ones((2, 2), "float32"))
+
+
 def test_misspelt_names_are_answered_with_the_nearest():
     for ask in (lambda: layers.BatchNormialization, lambda: layers.MaxingPooling1D, lambda: fastdl.losses.mean_squared_eror,
                 lambda: fastdl.Sequential().fitt, lambda: fastdl.callbacks.EarlyStoping):
