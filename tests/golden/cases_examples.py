@@ -2,6 +2,8 @@
 
 Examples of many names that read alike are one line here: `each("relu tanh", "{}([-1.0, 0.5])")`.
 """
+import re
+
 import numpy as np
 
 EXAMPLES = {}
@@ -16,7 +18,7 @@ UNIT, POSITIVE, TABLE = "([-0.7, 0.2, 0.6])", "([0.5, 1.0, 4.0])", "(np.arange(6
 each("abs absolute arcsin arccos arctan arcsinh arctanh ceil cos cosh deg2rad rad2deg erf erfc erfinv exp exp2 expm1 fabs floor negative relu relu6 "
      "reciprocal round sigmoid sign signbit silu sin sinc sinh softplus softsign square squareplus tan tanh tanh_shrink trunc celu elu gelu "
      "hard_shrink hard_sigmoid hard_silu hard_tanh leaky_relu log_sigmoid log_softmax selu soft_shrink softmax sparse_plus sparse_sigmoid cbrt "
-     "sparsemax isfinite isinf isnan isneginf isposinf isreal real imag conj conjugate angle i0 nan_to_num copy stop_gradient array "
+     "isfinite isinf isnan isneginf isposinf isreal real imag conj conjugate angle i0 nan_to_num copy stop_gradient array "
      "convert_to_tensor convert_to_numpy ones_like zeros_like size ndim logical_not", "{}" + UNIT)
 each("sqrt rsqrt log log10 log1p log2 arccosh", "{}([1.0, 2.0, 4.0])")
 each("sum mean max min amax amin prod std var median ptp cumsum cumprod argmax argmin logsumexp all any count_nonzero nansum nanmean nanmax nanmin "
@@ -56,16 +58,16 @@ for name, arguments in {
         "searchsorted": "[1.0, 2.0, 3.0], [2.5]", "select": "[np.array([True, False])], [np.array([1, 2])], 0", "slice": "np.array([1, 2, 3]), [1], [2]",
         "slice_update": "np.array([1, 2, 3]), [1], np.array([9])", "swapaxes": "np.zeros((2, 3)), 0, 1", "take": "[5, 6, 7], [2, 0]",
         "take_along_axis": "[[5, 6, 7]], [[2, 0]], axis=1", "tensordot": "np.ones((2, 3)), np.ones((3, 2)), axes=1", "threshold": "[-1.0, 2.0], 0.5, 0.0",
-        "tile": "[1, 2], 2", "top_k": "[3.0, 1.0, 2.0], 2", "tri": "3", "trapezoid": "[1.0, 2.0, 3.0]", "unravel_index": "[5], (2, 3)", "unstack": "[[1, 2], [3, 4]]",
-        "vander": "[1, 2, 3]", "where": "[True, False], [1, 2], [3, 4]", "saturate_cast": "[300.0, -5.0], 'uint8'", "polar": "[1.0], [0.0]", "get_item": "[1, 2, 3], 1",
-        "cdist": "np.array([[0.0, 0.0]]), np.array([[3.0, 4.0]])", "psnr": "[0.5, 1.0], [0.5, 0.5], 1.0", "empty": "(0,)", "unique": "[3, 1, 3]",
-        "argpartition": "[1.0, 0.0], 1", "binary_crossentropy": "[0.0, 1.0], [0.2, 0.9]", "categorical_crossentropy": "[[0.0, 1.0]], [[0.2, 0.8]]",
+        "tile": "[1, 2], 2", "top_k": "np.array([3.0, 1.0, 2.0]), 2", "tri": "3", "trapezoid": "[1.0, 2.0, 3.0]", "unravel_index": "[5], (2, 3)", "unstack": "np.array([[1, 2], [3, 4]])",
+        "vander": "np.array([1, 2, 3])", "where": "np.array([True, False]), np.array([1, 2]), np.array([3, 4])", "saturate_cast": "np.array([300.0, -5.0]), 'uint8'", "polar": "[1.0], [0.0]", "get_item": "[1, 2, 3], 1",
+        "cdist": "np.array([[0.0, 0.0]]), np.array([[3.0, 4.0]])", "psnr": "np.array([0.5, 1.0]), np.array([0.5, 0.5]), 1.0", "empty": "(0,)", "unique": "[3, 1, 3]",
+        "argpartition": "np.array([1.0, 0.0]), 1", "binary_crossentropy": "[0.0, 1.0], [0.2, 0.9]", "categorical_crossentropy": "[[0.0, 1.0]], [[0.2, 0.8]]",
         "sparse_categorical_crossentropy": "[1], [[0.2, 0.8]]", "batch_normalization": "np.array([[1.0], [3.0]]), np.array([2.0]), np.array([1.0]), axis=-1",
-        "layer_normalization": "np.array([[1.0, 3.0]])", "rms_normalization": "np.array([[1.0, 3.0]])", "max_pool": "np.arange(4.0).reshape(1, 4, 1), 2",
-        "average_pool": "np.arange(4.0).reshape(1, 4, 1), 2", "conv": "np.ones((1, 4, 1), 'float32'), np.ones((2, 1, 1), 'float32')",
+        "layer_normalization": "np.array([[1.0, 3.0]])", "rms_normalization": "np.array([[1.0, 3.0]])", "max_pool": "np.arange(16.0).reshape(1, 4, 4, 1), (2, 2)",
+        "average_pool": "np.arange(16.0).reshape(1, 4, 4, 1), (2, 2)", "conv": "np.ones((1, 4, 1), 'float32'), np.ones((2, 1, 1), 'float32')",
         "conv_transpose": "np.ones((1, 2, 1), 'float32'), np.ones((2, 1, 1), 'float32'), 2",
         "depthwise_conv": "np.ones((1, 4, 2), 'float32'), np.ones((2, 2, 1), 'float32')",
-        "separable_conv": "np.ones((1, 4, 1), 'float32'), np.ones((2, 1, 1), 'float32'), np.ones((1, 3), 'float32')",
+        "separable_conv": "np.ones((1, 4, 4, 1), 'float32'), np.ones((2, 2, 1, 1), 'float32'), np.ones((1, 1, 1, 3), 'float32')",
         "dot_product_attention": "np.ones((1, 2, 1, 2), 'float32'), np.ones((1, 3, 1, 2), 'float32'), np.ones((1, 3, 1, 2), 'float32')",
         "cond": "True, lambda: 1, lambda: 2", "fori_loop": "0, 3, lambda i, x: x + i, 0", "while_loop": "lambda i: i < 3, lambda i: (i + 1,), (0,)",
         "map": "lambda x: x * 2, np.arange(3.0)", "scan": "lambda c, x: (c + x, c), np.array(0.0), np.arange(3.0)", "switch": "1, [lambda: 5, lambda: 6]",
@@ -77,16 +79,19 @@ for name, arguments in {
     EXAMPLES["ops." + name] = f"k.ops.{name}({arguments})"
 EXAMPLES["ops.vectorize"] = "k.ops.vectorize(lambda x: x + 1)(np.arange(3.0))"
 
+for name in ("bincount dstack full_like hstack in_top_k meshgrid nonzero ones_like outer roll scatter softmax tile vstack zeros_like").split():     # JAX takes arrays for these, not lists
+    EXAMPLES["ops." + name] = re.sub(r"(?<![\w\])])\[(?:[^][]|\[(?:[^][]|\[[^][]*\])*\])*\]", r"np.array(\g<0>)", EXAMPLES["ops." + name])
+
 each("celu elu exponential gelu hard_shrink hard_sigmoid hard_silu hard_tanh leaky_relu linear log_sigmoid mish relu relu6 selu sigmoid silu "
      "soft_shrink softplus softsign sparse_plus sparse_sigmoid squareplus tanh tanh_shrink", "{}(np.array([-1.5, 0.0, 0.8], 'float32'))", "activations")
-each("softmax log_softmax sparsemax glu", "{}(np.array([[-1.5, 0.0, 0.8, 1.0]], 'float32'))", "activations")
+each("softmax log_softmax glu", "{}(np.array([[-1.5, 0.0, 0.8, 1.0]], 'float32'))", "activations")
 EXAMPLES["activations.threshold"] = "k.activations.threshold(np.array([-1.0, 2.0], 'float32'), 0.5, 0.0)"
 EXAMPLES["activations.serialize"], EXAMPLES["activations.deserialize"] = (
     "k.activations.serialize(k.activations.relu)", "k.activations.deserialize('relu')(np.array([-1.0, 2.0], 'float32'))")
 
 PAIR = "(np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]], 'float32'), np.array([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]], 'float32'))"
 for sample in ("", ", sample_weight=np.array([1.0, 3.0], 'float32')"):
-    each("BinaryCrossentropy BinaryFocalCrossentropy CategoricalCrossentropy CategoricalFocalCrossentropy CategoricalGeneralizedCrossEntropy CategoricalHinge "
+    each("BinaryCrossentropy BinaryFocalCrossentropy CategoricalCrossentropy CategoricalFocalCrossentropy CategoricalHinge "
          "CosineSimilarity Hinge Huber KLDivergence LogCosh MeanAbsoluteError MeanAbsolutePercentageError MeanSquaredError MeanSquaredLogarithmicError Poisson "
          "SquaredHinge", "{}()" + PAIR[:-1] + sample + ")", "losses")
     if not sample:
@@ -94,7 +99,7 @@ for sample in ("", ", sample_weight=np.array([1.0, 3.0], 'float32')"):
 each("Dice Tversky", "{}()" + PAIR, "losses")
 each("SparseCategoricalCrossentropy", "{}()(np.array([1, 0]), np.array([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]], 'float32'))", "losses")
 each("Circle", "{}()(np.array([1, 1, 0]), np.array([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]], 'float32'))", "losses")
-each("binary_crossentropy binary_focal_crossentropy categorical_crossentropy categorical_focal_crossentropy categorical_generalized_cross_entropy "
+each("binary_crossentropy binary_focal_crossentropy categorical_crossentropy categorical_focal_crossentropy "
      "categorical_hinge cosine_similarity dice hinge huber kl_divergence log_cosh mean_absolute_error mean_absolute_percentage_error mean_squared_error "
      "mean_squared_logarithmic_error poisson squared_hinge tversky", "{}" + PAIR, "losses")
 EXAMPLES["losses.deserialize"] = "k.losses.deserialize('MeanSquaredError')" + PAIR
@@ -122,7 +127,7 @@ for kind in ("", " "):                                      # without and with s
     for name in ("Mean", "Sum"):
         EXAMPLES[f"metrics.{name}{kind}"] = f"(lambda m: (m.update_state([1.0, 2.0]{', sample_weight=[1, 3]' if kind else ''}), m.result())[1])(k.metrics.{name}())"
     for name in ("SparseCategoricalAccuracy", "SparseCategoricalCrossentropy", "SparseTopKCategoricalAccuracy"):
-        EXAMPLES[f"metrics.{name}{kind}"] = (f"(lambda m: (m.update_state([1, 0], [[0.1, 0.7, 0.2], [0.2, 0.5, 0.3]]{', sample_weight=[1, 3]' if kind else ''}), "
+        EXAMPLES[f"metrics.{name}{kind}"] = (f"(lambda m: (m.update_state(np.array([1, 0]), np.array([[0.1, 0.7, 0.2], [0.2, 0.5, 0.3]]){', sample_weight=[1, 3]' if kind else ''}), "
                                              f"m.result())[1])(k.metrics.{name}())")
 each("binary_accuracy categorical_accuracy top_k_categorical_accuracy", "{}" + PAIR, "metrics")
 each("sparse_top_k_categorical_accuracy sparse_categorical_accuracy", "{}(np.array([1, 0]), np.array([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]], 'float32'))", "metrics")
@@ -148,17 +153,17 @@ for x, makes in ((X2, "ReLU() LeakyReLU() ELU() Softmax() PReLU() Flatten() Iden
                       "LayerNormalization() RMSNormalization() BatchNormalization() Dense(2,kernel_initializer='ones') Rescaling(0.5) GaussianNoise(0.5) "
                       "Dropout(0.5) AlphaDropout(0.5) GaussianDropout(0.5) ActivityRegularization(0.1) Masking() Lambda(lambda\tx:x*2) "
                       "Discretization([1.0,4.0]) GroupNormalization(3)"),
-                 (X3, "Permute((2,1)) GlobalAveragePooling1D() GlobalMaxPooling1D() AveragePooling1D() MaxPooling1D() UpSampling1D() ZeroPadding1D() Cropping1D() "
+                 (X3, "Permute((2,1)) GlobalAveragePooling1D() GlobalMaxPooling1D() AveragePooling1D(2) MaxPooling1D() UpSampling1D() ZeroPadding1D() Cropping1D() "
                       "SpatialDropout1D(0.5) Conv1D(2,2,kernel_initializer='ones') Conv1DTranspose(2,2,kernel_initializer='ones') "
                       "DepthwiseConv1D(2,depthwise_initializer='ones') SimpleRNN(2,kernel_initializer='ones',recurrent_initializer='zeros') "
                       "LSTM(2,kernel_initializer='ones',recurrent_initializer='ones') GRU(2,kernel_initializer='ones',recurrent_initializer='ones') "
                       "SeparableConv1D(2,2,depthwise_initializer='ones',pointwise_initializer='ones') AdaptiveAveragePooling1D(2) AdaptiveMaxPooling1D(2) "
                       "EinsumDense('abc,cd->abd',output_shape=(None,2),kernel_initializer='ones')"),
-                 (X4, "GlobalAveragePooling2D() GlobalMaxPooling2D() AveragePooling2D() MaxPooling2D() UpSampling2D() ZeroPadding2D() Cropping2D() SpatialDropout2D(0.5) "
+                 (X4, "GlobalAveragePooling2D() GlobalMaxPooling2D() AveragePooling2D(2) MaxPooling2D() UpSampling2D() ZeroPadding2D() Cropping2D() SpatialDropout2D(0.5) "
                       "Conv2D(2,2,kernel_initializer='ones') Conv2DTranspose(2,2,kernel_initializer='ones') DepthwiseConv2D(2,depthwise_initializer='ones') "
                       "SeparableConv2D(2,2,depthwise_initializer='ones',pointwise_initializer='ones') CenterCrop(2,2) Resizing(2,2) AdaptiveAveragePooling2D(2) "
                       "AdaptiveMaxPooling2D(2)"),
-                 ("np.arange(64.0,dtype='float32').reshape(1,4,4,4,1)", "GlobalAveragePooling3D() GlobalMaxPooling3D() AveragePooling3D() MaxPooling3D() UpSampling3D() "
+                 ("np.arange(64.0,dtype='float32').reshape(1,4,4,4,1)", "GlobalAveragePooling3D() GlobalMaxPooling3D() AveragePooling3D(2) MaxPooling3D() UpSampling3D() "
                   "ZeroPadding3D() Cropping3D() SpatialDropout3D(0.5) Conv3D(1,2,kernel_initializer='ones') Conv3DTranspose(1,2,kernel_initializer='ones') "
                   "AdaptiveAveragePooling3D(2) AdaptiveMaxPooling3D(2)")):
     for made in makes.split(" "):
@@ -173,7 +178,6 @@ EXAMPLES.update({"layers.Dot": f"k.layers.Dot(axes=1)([{X2}, {X2}])", "layers.do
                  "layers.TimeDistributed": f"k.layers.TimeDistributed(k.layers.Dense(1, kernel_initializer='ones'))({X3})",
                  "layers.Bidirectional": f"k.layers.Bidirectional(k.layers.SimpleRNN(1, kernel_initializer='ones'))({X3})",
                  "layers.RNN": f"k.layers.RNN(k.layers.SimpleRNNCell(1, kernel_initializer='ones'))({X3})",
-                 "layers.StackedRNNCells": f"k.layers.RNN(k.layers.StackedRNNCells([k.layers.SimpleRNNCell(1, kernel_initializer='ones')]))({X3})",
                  "layers.SimpleRNNCell": f"k.layers.SimpleRNNCell(1, kernel_initializer='ones')({X2}, [np.zeros((2, 1), 'float32')])[0]",
                  "layers.LSTMCell": f"k.layers.LSTMCell(1, kernel_initializer='ones')({X2}, [np.zeros((2, 1), 'float32')] * 2)[0]",
                  "layers.GRUCell": f"k.layers.GRUCell(1, kernel_initializer='ones')({X2}, [np.zeros((2, 1), 'float32')])[0]",
