@@ -63,8 +63,7 @@ for name, arguments in {
         "cdist": "np.array([[0.0, 0.0]]), np.array([[3.0, 4.0]])", "psnr": "np.array([0.5, 1.0]), np.array([0.5, 0.5]), 1.0", "empty": "(0,)", "unique": "[3, 1, 3]",
         "argpartition": "np.array([1.0, 0.0]), 1", "binary_crossentropy": "[0.0, 1.0], [0.2, 0.9]", "categorical_crossentropy": "[[0.0, 1.0]], [[0.2, 0.8]]",
         "sparse_categorical_crossentropy": "[1], [[0.2, 0.8]]", "batch_normalization": "np.array([[1.0], [3.0]]), np.array([2.0]), np.array([1.0]), axis=-1",
-        "layer_normalization": "np.array([[1.0, 3.0]])", "rms_normalization": "np.array([[1.0, 3.0]])", "max_pool": "np.arange(16.0).reshape(1, 4, 4, 1), (2, 2)",
-        "average_pool": "np.arange(16.0).reshape(1, 4, 4, 1), (2, 2)", "conv": "np.ones((1, 4, 1), 'float32'), np.ones((2, 1, 1), 'float32')",
+        "layer_normalization": "np.array([[1.0, 3.0]])", "rms_normalization": "np.array([[1.0, 3.0]])",  "conv": "np.ones((1, 4, 1), 'float32'), np.ones((2, 1, 1), 'float32')",
         "conv_transpose": "np.ones((1, 2, 1), 'float32'), np.ones((2, 1, 1), 'float32'), 2",
         "depthwise_conv": "np.ones((1, 4, 2), 'float32'), np.ones((2, 2, 1), 'float32')",
         "separable_conv": "np.ones((1, 4, 4, 1), 'float32'), np.ones((2, 2, 1, 1), 'float32'), np.ones((1, 1, 1, 3), 'float32')",
@@ -176,8 +175,8 @@ EXAMPLES.update({"layers.Dot": f"k.layers.Dot(axes=1)([{X2}, {X2}])", "layers.do
                  "layers.Attention": f"k.layers.Attention()([{X3}, {X3}])", "layers.AdditiveAttention": f"k.layers.AdditiveAttention(use_scale=False)([{X3}, {X3}])",
                  "layers.MultiHeadAttention": f"k.layers.MultiHeadAttention(1, 2, kernel_initializer='ones')({X3}, {X3})",
                  "layers.TimeDistributed": f"k.layers.TimeDistributed(k.layers.Dense(1, kernel_initializer='ones'))({X3})",
-                 "layers.Bidirectional": f"k.layers.Bidirectional(k.layers.SimpleRNN(1, kernel_initializer='ones'))({X3})",
-                 "layers.RNN": f"k.layers.RNN(k.layers.SimpleRNNCell(1, kernel_initializer='ones'))({X3})",
+                 "layers.Bidirectional": f"k.layers.Bidirectional(k.layers.SimpleRNN(1, kernel_initializer='ones', recurrent_initializer='ones'))({X3})",
+                 "layers.RNN": f"k.layers.RNN(k.layers.SimpleRNNCell(1, kernel_initializer='ones', recurrent_initializer='ones'))({X3})",
                  "layers.SimpleRNNCell": f"k.layers.SimpleRNNCell(1, kernel_initializer='ones')({X2}, [np.zeros((2, 1), 'float32')])[0]",
                  "layers.LSTMCell": f"k.layers.LSTMCell(1, kernel_initializer='ones')({X2}, [np.zeros((2, 1), 'float32')] * 2)[0]",
                  "layers.GRUCell": f"k.layers.GRUCell(1, kernel_initializer='ones')({X2}, [np.zeros((2, 1), 'float32')])[0]",
@@ -189,6 +188,14 @@ for name in ("Adadelta Adafactor Adagrad Adam AdamW Adamax Ftrl Lamb Lion Nadam 
 EXAMPLES.update({"tree.flatten": "k.tree.flatten({'b': [1, 2], 'a': 3})", "tree.is_nested": "k.tree.is_nested([1])",
                  "tree.map_structure": "k.tree.map_structure(lambda x: x + 1, [1, (2,)])", "tree.pack_sequence_as": "k.tree.pack_sequence_as([0, (0,)], [1, 2])",
                  "tree.lists_to_tuples": "k.tree.lists_to_tuples([1, [2]])"})
+IMAGE = "np.arange(48.0, dtype='float32').reshape(1, 4, 4, 3)"
+for made in ("RandomFlip()", "RandomRotation(0.1)", "RandomZoom(0.1)", "RandomTranslation(0.1, 0.1)", "RandomCrop(2, 2)", "RandomContrast(0.1)"):
+    EXAMPLES[f"layers.{made.split('(')[0]}"] = f"k.layers.{made}({IMAGE}).shape"
+EXAMPLES.update({"callbacks.EarlyStopping": "k.callbacks.EarlyStopping(patience=3).patience", "models.Sequential": "len(k.Sequential().layers)",
+                 "callbacks.ReduceLROnPlateau": "k.callbacks.ReduceLROnPlateau(factor=0.2).factor",
+                 "callbacks.ModelCheckpoint": "k.callbacks.ModelCheckpoint('a.keras', monitor='loss').monitor"})
+for name, of in (("swish", "silu"), ("hard_swish", "hard_silu")):
+    EXAMPLES[f"activations.{name}"] = EXAMPLES[f"activations.{of}"].replace(of, name)
 
 
 def value(k, expression):
