@@ -58,6 +58,21 @@ class View(types.ModuleType):
         return dir(resolve(self.__dict__["_dotted"]))
 
 
+def _absent(name, dotted):
+    """The error for a name that nothing has, with the nearest ones; None when no name is near.
+
+    It carries no `name`: Python would replace it by its own "cannot import name" without the hint.
+    """
+    from .errors import did_you_mean
+    parent, _, last = dotted.rpartition(".")
+    try:
+        names = dir(resolve(parent))
+    except AttributeError:
+        return None
+    hint = "" if last in names else did_you_mean(last, names)
+    return ModuleNotFoundError(f"No module or name {name!r}.{hint}") if hint else None
+
+
 class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Finds the modules under the names in `roots`: with "keras" there, keras.layers is a view of fastdl.layers."""
 
@@ -83,10 +98,7 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         try:
             found = resolve(dotted)
         except AttributeError:
-            from .errors import did_you_mean
-            parent, _, last = dotted.rpartition(".")
-            hint = did_you_mean(last, dir(resolve(parent)))
-            raise ModuleNotFoundError(f"No module named {name!r}.{hint}", name=name) from None
+            raise (_absent(name, dotted) or ModuleNotFoundError(f"No module named {name!r}", name=name)) from None
         if not isinstance(found, types.ModuleType):
             raise ModuleNotFoundError(f"No module named {name!r}: it is a {type(found).__name__}", name=name)
         return View(name, dotted)
@@ -99,8 +111,13 @@ class Moved(Finder):
     """Keras 2's module names under fastdl itself; asked only after Python's own search has failed."""
 
     def find_spec(self, fullname, path=None, target=None):
-        if fullname.startswith(PACKAGE + ".") and fullname[len(PACKAGE) + 1:] in MOVED:
-            return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
+        if fullname.startswith(PACKAGE + "."):
+            dotted = fullname[len(PACKAGE) + 1:]
+            if dotted in MOVED:
+                return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
+            error = _absent(fullname, dotted)
+            if error is not None:
+                raise error
         return None
 
 

@@ -15,11 +15,12 @@ def did_you_mean(name, candidates):
     >>> did_you_mean("adm", ["adam", "sgd"])
     ' Did you mean "adam"?'
     """
-    names = sorted({str(c) for c in candidates})
+    name = str(name)
+    names = sorted({str(c) for c in candidates}, key=lambda c: (c.islower() != name.islower(), c))      # functions for a function
     folded = {}
     for candidate in names:
         folded.setdefault(candidate.lower().replace("_", ""), candidate)
-    close = difflib.get_close_matches(str(name).lower().replace("_", ""), folded, n=3, cutoff=0.6)
+    close = difflib.get_close_matches(name.lower().replace("_", ""), folded, n=3, cutoff=0.6)
     if not close:
         return ""
     return " Did you mean " + " or ".join(f'"{folded[c]}"' for c in close) + "?"

@@ -617,7 +617,7 @@ def deserialize(name, custom_objects=None):
     found = ALL_OBJECTS.get(name) if found is None else found
     if found is None:
         raise unknown_name("loss", name, [*filter(str.islower, ALL_OBJECTS), *serialization.custom_names(custom_objects)])
-    return found
+    return found() if isinstance(found, type) else found
 
 
 def get(identifier):

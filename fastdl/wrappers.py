@@ -1,4 +1,5 @@
 """Models as scikit-learn estimators: Keras 3's SKLearn* classes, and KerasClassifier(build_fn=) of Keras 2 in wrappers.scikit_learn."""
+import sys
 import types
 
 import numpy as np
@@ -104,6 +105,11 @@ class SKLearnRegressor(RegressorMixin, _Wrapped):
 class SKLearnTransformer(TransformerMixin, _Wrapped):
     """A compiled model, or a function that makes one, whose outputs are features"""
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
     def fit(self, X, y=None, **kwargs):
         if y is None:
             X = validate_data(self, X)
@@ -186,3 +192,4 @@ class KerasRegressor(RegressorMixin, BaseWrapper):
 
 scikit_learn = types.ModuleType("fastdl.wrappers.scikit_learn", "Keras 2's wrappers")
 scikit_learn.KerasClassifier, scikit_learn.KerasRegressor, scikit_learn.BaseWrapper = KerasClassifier, KerasRegressor, BaseWrapper
+sys.modules[scikit_learn.__name__] = scikit_learn             # so that `from fastdl.wrappers.scikit_learn import ...` finds it

@@ -235,3 +235,22 @@ def test_input_of_a_symbolic_tensor_is_that_tensor():
     from fastdl.layers import Dense, Input
     inner = Dense(3)(Input((4,)))
     assert Input(tensor=inner) is inner
+
+
+PLAIN = [r for r in ROWS if not {"layer", "cell"} & set(r[1])]              # an inner layer keeps the dtype that it was made with
+
+
+@pytest.mark.parametrize("cls, args, shape", PLAIN, ids=[f"{r[0].__name__}-{i}" for i, r in enumerate(PLAIN)])
+def test_float64(cls, args, shape):
+    single, double = cls(**args), cls.from_config({**cls(**args).get_config(), "dtype": "float64"})
+    x = data(shape)
+    wide = [a.astype("float64") for a in x] if isinstance(shape, list) else x.astype("float64")
+    y, z = single(x), double(wide)
+    assert z.dtype == ("float64" if y.dtype == "float32" else y.dtype)
+    assert double.compute_dtype == "float64" and all(w.dtype == "float64" for w in double.trainable_weights)
+    double.set_weights(single.get_weights())
+    np.testing.assert_allclose(double(wide).numpy(), single(x).numpy(), rtol=1e-4, atol=1e-5)
+    if double.trainable_weights:
+        with fastdl.GradientTape() as tape:
+            loss = ops.sum(ops.square(double(wide)))
+        assert all(g.dtype == "float64" for g in tape.gradient(loss, double.trainable_weights))

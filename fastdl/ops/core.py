@@ -28,7 +28,7 @@ def shape(x):
 
 def dtype(x):
     """The name of x's dtype."""
-    return x.dtype if isinstance(getattr(x, "dtype", None), str) else to_tensor(x).dtype
+    return str(x.dtype if hasattr(x, "dtype") else to_tensor(x).dtype)
 
 
 def convert_to_tensor(x, dtype=None, sparse=None, ragged=None):

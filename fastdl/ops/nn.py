@@ -17,6 +17,7 @@ from ..primitives import reduce as r
 from . import numpy as knp
 from .ctc import ctc_decode, ctc_loss  # noqa: F401
 from .linalg import norm
+from .patches import fold, unfold  # noqa: F401
 from .promotion import as_dtype, axes_of, constant, floating, one_axis, promote, public
 from .symbolic import op
 

@@ -290,6 +290,10 @@ def op(fn):
                 args, kwargs = map_structure(_captured, args), map_structure(_captured, kwargs)
                 if not any_symbolic(*args, **kwargs):
                     return fn(*args, **kwargs)
+                if not inferring():
+                    left = next(t for t in flatten([args, kwargs]) if isinstance(t, KerasTensor))
+                    raise ValueError(f"ops.{name}: a layer's call() uses {left!r}, which the model that runs does not compute. "
+                                     "Fix: make that tensor from this model's inputs, or pass it to the layer as an input.")
             return record(OpCall(name), fn, args, kwargs)
         return fn(*args, **kwargs)
 

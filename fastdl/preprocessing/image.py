@@ -272,3 +272,24 @@ def image_dataset_from_directory(directory, labels="inferred", label_mode="int",
 
     return dataset_from_directory(directory, labels, label_mode, class_names, (".bmp", ".gif", ".jpeg", ".jpg", ".png"), make_load,
                                   batch_size, shuffle, seed, validation_split, subset, follow_links, verbose)
+
+
+def smart_resize(x, size, interpolation="bilinear", data_format="channels_last"):
+    """The largest centred part of x with the proportions of `size`, resized to `size`: nothing is stretched.
+
+    x: image (height, width, channels) or a batch of them. An array comes back as an array, a tensor as a tensor.
+
+    >>> smart_resize(np.ones((34, 50, 3), "float32"), (20, 20)).shape
+    (20, 20, 3)
+    """
+    from fastdl import ops
+    if len(size) != 2 or x.ndim not in (3, 4):
+        raise bad_argument("x, size", f"{x.ndim} axes and size {size}", "3 or 4 axes and size (height, width)", "size=(200, 200)")
+    rows = x.ndim - (3 if data_format == "channels_last" else 2)
+    (height, width), (wanted_height, wanted_width) = x.shape[rows:rows + 2], size
+    part = (max(1, min(height, int(width * wanted_height / wanted_width))),
+            max(1, min(width, int(height * wanted_width / wanted_height))))
+    top, left = ((full - kept) // 2 for full, kept in zip((height, width), part))
+    crop = (slice(None),) * rows + (slice(top, top + part[0]), slice(left, left + part[1]))
+    y = ops.image.resize(x[crop], size=size, interpolation=interpolation, data_format=data_format)
+    return np.asarray(y) if isinstance(x, np.ndarray) else y

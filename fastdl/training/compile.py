@@ -223,12 +223,12 @@ class CompileLoss:
             raise bad_argument("loss_weights", repr(self._given_weights), f"one number for each output {names}",
                                "give a list or a dict by output name")
         self.weights = [None if w is None else float(w) for w in weights]
-        if len(names) > 1:
+        if sum(l is not None for l in self.losses) > 1:
             self._trackers = [fd_metrics.Mean(name=f"{n}_loss") if l is not None else None
                               for n, l in zip(names, self.losses)]
             self.metrics = [t for t in self._trackers if t is not None]
         else:
-            self._trackers = [None]
+            self._trackers = [None] * len(names)
         self.check(y_true, y_pred)
         self.built = True
 

@@ -541,7 +541,7 @@ class Trainer:
             callbacks.batch_begin("predict", count)
             shape = step((batch[0], None, None))
             parts.append([np.array(leaf) for leaf in tree.flatten(shape)])
-            callbacks.batch_end("predict", count, lambda: {"outputs": shape})
+            callbacks.batch_end("predict", count, lambda: shape if isinstance(shape, dict) else {"outputs": shape})
         callbacks.on_predict_end()
         if not parts:
             raise bad_argument("x", "a generator that yields nothing", "at least one batch", "create the generator anew")
