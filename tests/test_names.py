@@ -22,6 +22,8 @@ def has(dotted):
             found = getattr(found, part)
         except AttributeError:
             return False
+        except ImportError as error:                        # wrappers, where scikit-learn is not installed
+            return "fastdl[" in str(error)
     return True
 
 
