@@ -705,6 +705,8 @@ def __getattr__(name):
     if name in _REST:
         import importlib
         return getattr(importlib.import_module("fastdl." + _REST[name]), name)
+    if name.startswith("__"):                        # asked for by every `from fastdl.callbacks import`: quickly
+        raise AttributeError(name)
     from fastdl.errors import did_you_mean
     known = [k for k, v in globals().items() if isinstance(v, type)] + list(_REST)
     raise AttributeError(f"fastdl.callbacks has no {name!r}.{did_you_mean(name, known)}")
