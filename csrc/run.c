@@ -52,18 +52,20 @@ static int serial(const fd_kernel *table, const fd_call *calls, int64_t n, fd_st
 }
 
 /* On a crowded machine two threads that wait for each other are slower than one: a run in which thread 0 spent much of
-   its time waiting counts as bad, and after two bad ones close together the next runs are serial (the same shares, so
-   the same bits). Then one run tries again; what it finds decides for how long. */
+   its time waiting counts as bad, and after two bad ones close together the runs of the next moments are serial (the
+   same shares, so the same bits). Then one run tries again; what it finds decides for how long. */
 static double now(void) { struct timespec t; clock_gettime(CLOCK_MONOTONIC, &t); return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec; }
-static int bad_runs = 0, serial_left = 0, serial_next = 16;
-static void learn(double idle, double total) {
-    if (idle > 1e-4 && idle > .3 * total) {
+static const double moment = 0.01, longest = 0.16;               /* seconds */
+static double serial_until = 0, serial_next = 0.01;
+static int bad_runs = 0;
+static void learn(double idle, double start, double end) {
+    if (idle > 1e-4 && idle > .3 * (end - start)) {
         if ((bad_runs += 4) >= 8) {
-            serial_left = serial_next;
-            serial_next = serial_next < 256 ? 2 * serial_next : 256;
+            serial_until = end + serial_next;
+            serial_next = serial_next < longest ? 2 * serial_next : longest;
             bad_runs = 4;
         }
-    } else if (bad_runs > 0 && --bad_runs == 0) serial_next = 16;
+    } else if (bad_runs > 0 && --bad_runs == 0) serial_next = moment;
 }
 
 /* Where all threads meet. It spins for a few microseconds, then yields: on a machine that others use too, the thread
@@ -88,7 +90,10 @@ static void meet(gate *g, int team, double *idle) {
 int fd_run(const fd_kernel *table, const fd_call *calls, int64_t n, int nt, fd_status *status) {
     if (nt <= 1 || forked) return serial(table, calls, n, status);
 #ifdef _OPENMP
-    if (serial_left > 0) { serial_left--; return serial(table, calls, n, status); }
+    if (serial_until > 0) {
+        if (now() < serial_until) return serial(table, calls, n, status);
+        serial_until = 0;
+    }
     gate g = {0, 0};
     double waited = 0, start = now(), done = 0;          /* of thread 0 */
     #pragma omp parallel num_threads(nt)
@@ -107,7 +112,7 @@ int fd_run(const fd_kernel *table, const fd_call *calls, int64_t n, int nt, fd_s
         if (tid == 0) { waited = idle; done = now(); }
     }
     double end = now();
-    learn(waited + end - done, end - start);
+    learn(waited + end - done, start, end);
     return status->code != FD_OK;
 #else
     return serial(table, calls, n, status);
