@@ -695,7 +695,7 @@ class CSVLogger(Callback):
     def on_train_end(self, logs=None):
         if self._file is not None:
             self._file.close()
-        self._file = self._writer = None
+        self._file = None
 
 
 _REST = {"RemoteMonitor": "monitors", "TensorBoard": "monitors", "SwapEMAWeights": "monitors"}

@@ -9,7 +9,8 @@ from fastdl import layers
 
 pytestmark = pytest.mark.needs("sklearn")
 
-# What Keras 3.15's own wrappers fail with scikit-learn 1.9: fits of a network start from other random weights each time.
+# Fits of a network start from other random weights each time. Keras 3.15's own wrappers fail these too with scikit-learn 1.9,
+# but for check_fit_idempotent of the classifier, which only ours fails.
 RANDOM = {"check_fit_idempotent", "check_supervised_y_2d", "check_classifier_data_not_an_array", "check_regressor_data_not_an_array",
           "check_regressors_int"}
 RNG = np.random.default_rng(0)
