@@ -95,3 +95,15 @@ def test_messages():
         layers.Conv2D(3, 3)(layers.Input((6, 6, None)))
     with pytest.raises(ValueError, match="groups must divide"):
         layers.GroupNormalization(2)(X)
+
+
+def test_axes_of_both_signs_lay_the_weights_as_keras_does():
+    """Keras sorts axis=[1, -1] as written: gamma (channels, height), which it then reads row by row as (height, channels)."""
+    layer = layers.LayerNormalization(axis=[1, -1])
+    x = np.random.default_rng(0).standard_normal((2, 4, 3, 5)).astype("float32")
+    layer.build(x.shape)
+    gamma, beta = np.arange(20.0).reshape(5, 4), np.arange(20.0, 0, -1).reshape(5, 4)
+    layer.set_weights([gamma, beta])
+    centred = x - x.mean((1, 3), keepdims=True)
+    want = centred / np.sqrt(x.var((1, 3), keepdims=True) + 1e-3) * gamma.reshape(4, 1, 5) + beta.reshape(4, 1, 5)
+    np.testing.assert_allclose(layer(x).numpy(), want, rtol=1e-5, atol=1e-5)

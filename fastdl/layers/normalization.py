@@ -137,12 +137,17 @@ class LayerNormalization(_Normalization):
         self.rms_scaling = rms_scaling
 
     def build(self, input_shape):
-        shape = self._sizes(input_shape, _axes(self, self.axis, len(input_shape)))
+        axes = _axes(self, self.axis, len(input_shape))
+        # Keras sorts the axes as they were written, so [1, -1] gives weights of shape (channels, height), read as (height, channels).
+        shape = self._sizes(input_shape, sorted(self.axis) if isinstance(self.axis, list) else axes)
         self._weights(shape, self.scale or self.rms_scaling, self.center and not self.rms_scaling)
 
     def call(self, inputs):
-        return ops.layer_normalization(inputs, self.gamma, self.beta, _axes(self, self.axis, len(inputs.shape)), self.epsilon,
-                                       rms_scaling=self.rms_scaling)
+        axes = _axes(self, self.axis, len(inputs.shape))
+        gamma, beta = self.gamma, self.beta
+        if len(axes) > 1:
+            gamma, beta = (w if w is None else ops.reshape(w, [inputs.shape[a] for a in axes]) for w in (gamma, beta))
+        return ops.layer_normalization(inputs, gamma, beta, axes, self.epsilon, rms_scaling=self.rms_scaling)
 
 
 class GroupNormalization(_Normalization):
