@@ -161,6 +161,14 @@ def test_masks():
     assert float(losses.Circle(gamma=2.0)(*alone)) == pytest.approx(circle(*alone, 2.0)[:4].mean(), rel=1e-4)
 
 
+def test_circle_of_rows_that_are_not_of_length_one():
+    """Keras 3.15's numbers: a distance is never negative; the pairs on the diagonal go, with references too."""
+    labels, rows = np.array([1, 1, 0]), np.array([[2, 0], [1.2, 1.6], [0, 2]], "float32")
+    np.testing.assert_allclose(losses.circle(labels, rows, gamma=2.0), [0.42349657, 1.5884581, 0], rtol=1e-5)
+    beside = losses.circle(labels, rows, ref_labels=[1, 0], ref_embeddings=rows[:2], gamma=2.0)
+    np.testing.assert_allclose(beside, [0, 1.5884581, 0.42349657], rtol=1e-5)
+
+
 def test_ignored_class():
     t, p = np.array([0, -1, 2]), simplex(3, 3)
     expected = -np.log(p[[0, 2], [0, 2]])
