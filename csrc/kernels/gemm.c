@@ -166,10 +166,10 @@ static void gemm_part(const gemm_job *j, int64_t t0, int64_t t1, int64_t p0, int
                     if (in_place) b = source;
                     else if (t == t0 && !j->tb && n == NR) { pack = 1; b = source; step = ldb; }
                     else if (t == t0) gemm_pack(panel, source, ldb, j->tb, k, n, nv * VL, j->B + K * N);
-                    /* what to ask for: while copies are in use, row by row the next tile; else the columns ahead */
-                    const float *ask = !copy ? a + (j->ta ? 64 : 0) :
-                                       next + (j->ta ? (q - q0) % 2 * 8 : q - q0 < mr ? (q - q0) * lda : 0);
-                    int64_t asks = j->ta ? lda : copy;
+                    /* what to ask for: the next tile, its rows dealt out to the panels; else the columns ahead */
+                    int64_t each = k == lda ? (mr + q1 - q0 - 1) / (q1 - q0) : 1, row = (q - q0) * each;
+                    const float *ask = j->ta ? copy ? next + (q - q0) % 2 * 8 : a + 64 : next + (row < mr ? row * lda : 0);
+                    int64_t asks = j->ta ? lda : each;
                     if (n < nv * VL || j->swapped) {
                         gemm_tiles[nv - 1 + pack][mr](k, a, rs, cs, b, step, panel, tile, NR, 0, ask, asks);
                         gemm_edge(j, tile, mr, n, nv, m, from, k0 > 0, last);
