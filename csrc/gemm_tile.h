@@ -29,8 +29,6 @@ void gemm_tile(const int mr, const int nv, const int pack, int64_t K, const floa
     const float *g[MR_MAX / 3 + 1];                     /* one address for three rows: the others are +rs, +2rs */
     EACH for (int m = 0; m < mr; m++) {
         EACH for (int v = 0; v < nv; v++) s[m][v] = (vf){0};
-        __builtin_prefetch(c + m * ldc, 1);
-        if (nv == 2) __builtin_prefetch(c + m * ldc + NR - 1, 1);
         if (m % 3 == 0) g[m / 3] = a + m * rs;
     }
     for (int64_t k = 0; k < K; k++) {

@@ -175,6 +175,10 @@ static void gemm_part(const gemm_job *j, int64_t t0, int64_t t1, int64_t p0, int
                         gemm_edge(j, tile, mr, n, nv, m, from, k0 > 0, last);
                     } else {
                         float *c = j->C + m * N + from;
+                        if (t + 1 < t1) for (int i = 0; i < mr; i++) {
+                            __builtin_prefetch(c + (j->rows + i) * N, 1);
+                            if (nv == 2) __builtin_prefetch(c + (j->rows + i) * N + NR - 1, 1);
+                        }
                         gemm_tiles[nv - 1 + pack][mr](k, a, rs, cs, b, step, panel, c, N, k0 > 0, ask, asks);
                         if (last) gemm_finish(c, N, mr, nv, n, &j->end, from, m * N + from, N);
                     }
