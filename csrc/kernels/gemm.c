@@ -101,9 +101,7 @@ static void gemm_pack(float *to, const float *B, int64_t ldb, int tb, int64_t K,
 /* mr rows of A as the tile reads them fastest: rows apart by a distance that is no power of two, or k-major */
 static void gemm_copy_a(float *to, const float *A, int64_t lda, int ta, int mr, int64_t K, int64_t stride) {
     if (ta) {
-        for (int64_t k = 0; k < K; k++, to += MR, A += lda)
-            if (mr == MR) memcpy(to, A, MR * 4);
-            else for (int m = 0; m < mr; m++) to[m] = A[m];
+        for (int64_t k = 0; k < K; k++, to += MR, A += lda) vf_store(to, vf_loadn(A, mr));     /* over what comes next */
     } else {
         for (int m = 0; m < mr; m++, to += stride, A += lda) {
             int64_t k = 0;
@@ -166,12 +164,13 @@ static void gemm_part(const gemm_job *j, int64_t t0, int64_t t1, int64_t p0, int
                     if (in_place) b = source;
                     else if (t == t0 && !j->tb && n == NR) { pack = 1; b = source; step = ldb; }
                     else if (t == t0) gemm_pack(panel, source, ldb, j->tb, k, n, nv * VL, j->B + K * N);
-                    /* what to ask for: the next tile, its rows dealt out to the panels; else the columns ahead */
-                    int64_t each = k == lda ? (mr + q1 - q0 - 1) / (q1 - q0) : 1, row = (q - q0) * each;
-                    const float *ask = j->ta ? copy ? next + (q - q0) % 2 * 8 : a + 64 : next + (row < mr ? row * lda : 0);
-                    int64_t asks = j->ta ? lda : each;
+                    /* what to ask for: the next tile, its rows dealt out to the panels; of sums over rows the next block, of A then B */
+                    int64_t parts = j->ta ? (t1 - t0) * (q1 - q0) : q1 - q0, part = q - q0 + (j->ta ? (t - t0) * (q1 - q0) : 0);
+                    int64_t each = j->ta ? (M + N + parts - 1) / parts : k == lda ? (mr + parts - 1) / parts : 1, row = part * each;
+                    const float *ask = !j->ta ? next + (row < mr ? row * lda : 0) :
+                                       row < M ? j->A + (k0 + k) * M + row * k : j->B + (k0 + k) * N + (row - M) * k;
                     if (n < nv * VL || j->swapped) {
-                        gemm_tiles[nv - 1 + pack][mr](k, a, rs, cs, b, step, panel, tile, NR, 0, ask, asks);
+                        gemm_tiles[nv - 1 + pack][mr](k, a, rs, cs, b, step, panel, tile, NR, 0, ask, each);
                         gemm_edge(j, tile, mr, n, nv, m, from, k0 > 0, last);
                     } else {
                         float *c = j->C + m * N + from;
@@ -179,7 +178,7 @@ static void gemm_part(const gemm_job *j, int64_t t0, int64_t t1, int64_t p0, int
                             __builtin_prefetch(c + (j->rows + i) * N, 1);
                             if (nv == 2) __builtin_prefetch(c + (j->rows + i) * N + NR - 1, 1);
                         }
-                        gemm_tiles[nv - 1 + pack][mr](k, a, rs, cs, b, step, panel, c, N, k0 > 0, ask, asks);
+                        gemm_tiles[nv - 1 + pack][mr](k, a, rs, cs, b, step, panel, c, N, k0 > 0, ask, each);
                         if (last) gemm_finish(c, N, mr, nv, n, &j->end, from, m * N + from, N);
                     }
                 }
