@@ -123,10 +123,13 @@ typedef struct gemm_job {
 static void gemm_edge(const gemm_job *j, float *tile, int mr, int64_t n, int nv, int64_t m, int64_t from, int add, int last) {
     int64_t sm = j->swapped ? 1 : j->N, sn = j->swapped ? j->M : 1;
     float *c = j->C + m * sm + from * sn;
-    if (add) for (int i = 0; i < mr; i++) for (int l = 0; l < n; l++) tile[i * NR + l] += c[i * sm + l * sn];
+    if (add && j->swapped) for (int i = 0; i < mr; i++) for (int l = 0; l < n; l++) tile[i * NR + l] += c[i + l * sn];
+    else if (add) for (int i = 0; i < mr; i++) for (int64_t l = 0; l < n; l += VL)
+        vf_store(tile + i * NR + l, vf_load(tile + i * NR + l) + vf_loadn(c + i * sm + l, n - l < VL ? n - l : VL));
     if (last) gemm_finish(tile, NR, mr, nv, n, &j->end, from, m * j->N + from, j->N);
     if (j->swapped) for (int l = 0; l < n; l++) for (int i = 0; i < mr; i++) c[i + l * sn] = tile[i * NR + l];
-    else for (int i = 0; i < mr; i++) for (int l = 0; l < n; l++) c[i * sm + l] = tile[i * NR + l];
+    else for (int i = 0; i < mr; i++) for (int64_t l = 0; l < n; l += VL)
+        vf_storen(c + i * sm + l, vf_load(tile + i * NR + l), n - l < VL ? n - l : VL);
 }
 
 /* Tiles [t0, t1) x panels [p0, p1) of one product: for every block of K and of panels, every row of tiles. A block of
