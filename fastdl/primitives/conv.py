@@ -132,7 +132,7 @@ def phases(dx, g, w, strides, pads, groups):
 def forward(y, x, w, b, more, strides, pads, dilation, groups, act):
     """The calls of a convolution; `more` (mean, k, beta, perhaps what is added) normalises its sums before they are written."""
     kernel, C, Co = w.shape[:-2], x.shape[-1], w.shape[-1]
-    if plain(kernel, strides, pads, groups) and Co >= 32:
+    if plain(kernel, strides, pads, groups) and Co >= 16:
         yield from gemm(y, x, w, y.size // Co, Co, C, bias=b, act=act, more=more)
         return
     flags = (b is not None) + 2 * (len(more) > 0) + 4 * (len(more) > 3) + 16 * ACTS[act]
@@ -271,7 +271,7 @@ class conv_input_grad:
         kernel, C, Co, one = w.shape[:-2], g.shape[-1], shape[-1], (1,) * len(strides)
         back = [(d * (k - 1) - p[0], 0) for d, k, p in zip(dilation, kernel, pads)]
         depthwise = groups == C == Co
-        if plain(kernel, strides, pads, groups) and Co >= 32:
+        if plain(kernel, strides, pads, groups) and Co >= 16:
             yield from gemm(dx, g, w, g.size // C, Co, C, tb=1)
             return
         if any(s > 1 for s in strides) and all(d == 1 for d in dilation):
@@ -316,7 +316,7 @@ class conv_weight_grad:
     def calls(dw, x, g, *, kernel, strides, pads, dilation, groups):
         N, C, Co, size = x.shape[0], x.shape[-1], g.shape[-1], dw.size
         depthwise = groups == C == Co
-        if plain(kernel, strides, pads, groups) and size >= 4096:
+        if plain(kernel, strides, pads, groups) and min(C, Co) >= 16:
             yield from gemm(dw, x, g, C, Co, x.size // C, ta=1)
             return
         if winograd(C, Co, kernel, g.shape[1:-1], strides, dilation, groups):
