@@ -280,6 +280,11 @@ FD_KERNEL(depthwise) {   /* y[N, out, C], strips[nt] | w[taps, C], x[N, in, C], 
                 if (px == 1) taps_inside(w * s.step[2] - v.left, s.k[2], s.dil[2], v.width, &kw0, &kw1);
                 for (int64_t k = 0; k < s.C; k += VL) {
                     const int64_t m = s.C - k < VL ? s.C - k : VL;
+                    if (!spread && m == VL) {            /* what the next row of outputs will look at and write */
+                        const float *ahead = v.x + v.h1 * v.hs + w * rs + k, *below = y + at + (s.out[2] + w) * s.C + k;
+                        for (int64_t i = 0; i < s.step[1]; i++) for (int64_t j = 0; j < px * s.step[2]; j++) __builtin_prefetch(ahead + i * row + j * s.C);
+                        for (int64_t j = 0; j < px; j++) __builtin_prefetch(below + j * s.C, 1);
+                    }
 #define TILE(px) case px: if (m == VL) depthwise_tile(px, 1, &s, &v, v.x + w * rs + k, wt + k, fs, kw0, kw1, m, y + at + w * s.C + k); \
                           else depthwise_tile(px, 0, &s, &v, v.x + w * rs + k, wt + k, fs, kw0, kw1, m, y + at + w * s.C + k); break;
                     switch (px) { TILE(8) TILE(4) TILE(2) TILE(1) }
@@ -301,6 +306,8 @@ void depthwise_outer(const int nh, const int nw, const conv_shape *s, const floa
         const float *a = p + r * s->step[1] * s->strip_w, *b = g + r * s->out[2] * s->C;
         if (m == VL) for (int64_t w = 0; w < s->out[2]; w++, a += rs, b += s->C) {
             vf v = vf_load(b);
+            __builtin_prefetch(b + s->out[2] * s->C);       /* the row below, a vector of channels at a time: no order a prefetcher sees */
+            __builtin_prefetch(a + (nh - 1) * hs + s->step[1] * s->strip_w);
             EACH for (int i = 0; i < nh; i++) EACH for (int j = 0; j < nw; j++) sum[i][j] += vf_load(a + i * hs + j * ws) * v;
         } else for (int64_t w = 0; w < s->out[2]; w++, a += rs, b += s->C) {
             vf v = vf_loadn(b, m);
