@@ -29,7 +29,7 @@ static inline vf gemm_act(vf y, int act) {
 
 /* How a sum over K ends: y = act((s + bias - mean) k + beta + rest), all but the sum optional, in the order and with the
    bits of the separate passes; rest lies as y does. Kinds, so that inner loops do not ask: 0 bias, 1 norm, 2 norm and rest,
-   each with an activation that is a clamp; 3 bias and another activation. */
+   each with an activation that is a clamp; 3 bias and another activation; 4 nothing. */
 typedef struct { const float *bias, *mean, *k, *beta, *rest; int act, kind, any; } sum_end;
 typedef struct { vf bias, mean, k, beta, floor, top; } sum_cols;
 static inline sum_end end_read(void *const *p, int64_t bias, int64_t norm, int64_t rest, int64_t act) {
@@ -38,7 +38,7 @@ static inline sum_end end_read(void *const *p, int64_t bias, int64_t norm, int64
     if (norm) { e.mean = p[0]; e.k = p[1]; e.beta = p[2]; p += 3; }
     if (rest) e.rest = *p;
     e.act = (int)act; e.any = bias || norm || act;
-    e.kind = act == 2 || act == 3 ? 3 : rest ? 2 : norm ? 1 : 0;
+    e.kind = !e.any ? 4 : act == 2 || act == 3 ? 3 : rest ? 2 : norm ? 1 : 0;
     return e;
 }
 static inline sum_cols end_cols(const sum_end *e, int64_t at, int64_t m) {         /* of m columns from `at` on */
@@ -50,6 +50,7 @@ static inline sum_cols end_cols(const sum_end *e, int64_t at, int64_t m) {      
     return c;
 }
 static inline __attribute__((always_inline)) vf end_of(const int kind, vf s, const sum_end *e, const sum_cols *c, int64_t at, int64_t m) {    /* y[at:at + m] */
+    if (kind == 4) return s;
     s += c->bias;
     if (kind == 3) return gemm_act(s, e->act);
     if (kind) s = (s - c->mean) * c->k + c->beta;
@@ -57,7 +58,7 @@ static inline __attribute__((always_inline)) vf end_of(const int kind, vf s, con
     s = vf_sel((vi)(s < c->floor), c->floor, s);
     return vf_sel((vi)(s > c->top), c->top, s);
 }
-#define BY_KIND(kind, body) switch (kind) { case 0: body(0) break; case 1: body(1) break; case 2: body(2) break; default: body(3) }
+#define BY_KIND(kind, body) switch (kind) { case 0: body(0) break; case 1: body(1) break; case 2: body(2) break; case 3: body(3) break; default: body(4) }
 
 /* rows of nv vectors of sums, still warm, that belong to columns from `col` on and to y[at + m ldy] */
 static __attribute__((noinline))

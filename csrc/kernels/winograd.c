@@ -52,6 +52,23 @@ static wino_shape wino_read(const fd_call *c) {
     return s;
 }
 
+/* What the tiles up to `end` reach to in an image of `height` rows: the rows behind it are for later blocks. While the products
+   of one block run, the memory of the next is asked for, a few lines a product: tiles are no order that a prefetcher sees. */
+typedef struct { const float *at, *end; int64_t lines; } wino_ask;
+static const float *wino_reach(const wino_shape *s, const float *x, int64_t end, int64_t above, int64_t rows, int64_t height, int64_t row) {
+    int64_t n = (end - 1) / (s->th * s->tw), bottom = (end - 1) / s->tw % s->th * 4 - above + rows;
+    return end < 1 ? x : x + (n * height + (bottom < height ? bottom : height)) * row;
+}
+static wino_ask wino_asks(const float *at, const float *end, int64_t products) {
+    return (wino_ask){at, end, ((end - at) / 16 + products) / products};
+}
+static inline void wino_asked(wino_ask *a, const int write) {
+    for (int64_t k = 0; k < a->lines && a->at < a->end; k++, a->at += 16) { if (write) __builtin_prefetch(a->at, 1, 2); else __builtin_prefetch(a->at, 0, 2); }
+}
+#define Y_REACH(tiles) wino_reach(&s, y, tiles, 0, 4, s.OH, s.OW * s.Co)
+#define G_REACH(tiles) wino_reach(&s, g, tiles, 0, 4, s.OH, s.OW * s.Co)
+#define X_REACH(tiles) wino_reach(&s, x, tiles, s.top, 6, s.H, s.W * s.C)
+
 /* V[36][vp] of tiles [from, from + count) */
 static void wino_gather(const wino_shape *s, float *V, const float *x, int64_t from, int64_t count) {
     for (int64_t t = 0; t < count; t++) {
@@ -64,11 +81,8 @@ static void wino_gather(const wino_shape *s, float *V, const float *x, int64_t f
             if (inside && m == VL) {
                 EACH for (int i = 0; i < 6; i++) EACH for (int j = 0; j < 6; j++) d[i * 6 + j] = vf_load(image + ((i0 + i) * s->W + j0 + j) * s->C + k);
             } else {
-                for (int q = 0; q < 36; q++) d[q] = vf_set1(0.f);
-                for (int64_t i = a0; i < a1; i++) for (int64_t j = b0; j < b1; j++) {
-                    const float *p = image + ((i0 + i) * s->W + j0 + j) * s->C + k;
-                    d[i * 6 + j] = m == VL ? vf_load(p) : vf_loadn(p, m);
-                }
+                EACH for (int i = 0; i < 6; i++) EACH for (int j = 0; j < 6; j++)
+                    d[i * 6 + j] = vf_loadn(image + ((i0 + i) * s->W + j0 + j) * s->C + k, i >= a0 && i < a1 && j >= b0 && j < b1 ? m : 0);
             }
             EACH for (int j = 0; j < 6; j++) { wino_in(d + j, 6, v); EACH for (int i = 0; i < 6; i++) u[i * 6 + j] = v[i]; }
             EACH for (int i = 0; i < 6; i++) {
@@ -101,10 +115,13 @@ FD_KERNEL(winograd) {   /* y[N, OH, OW, Co], scratch[nt] | U, x[N, H, W, C], and
     fd_share(blocks, 1, tid, nt, &lo, &hi);
     for (int64_t b = lo; b < hi; b++) {
         int64_t from = b * s.tiles, count = all - from < s.tiles ? all - from : s.tiles, parts = (count + MR - 1) / MR;
+        wino_ask later = wino_asks(X_REACH(from + count), X_REACH(from + 2 * count < all ? from + 2 * count : all), panels * 36 * parts);
+        wino_ask below = wino_asks(Y_REACH(from), Y_REACH(from + count), 36 * parts);
         wino_gather(&s, V, x, from, count);
         for (int64_t p = 0; p < panels; p++) {
             for (int64_t q = 0; q < 36; q++)
                 for (int64_t j = 0; j < parts; j++) {
+                    wino_asked(&later, 0); wino_asked(&below, 1);
                     int64_t t = count * j / parts, mr = count * (j + 1) / parts - t;
 #define TILE(r) wino_tile(r, 2, s.C, V + q * s.vp + t * s.row, s.row, U + (q * panels + p) * s.C * NR, M + q * s.mp + t * NR)
 #define HALF(r) wino_tile(r, 1, s.C, V + q * s.vp + t * s.row, s.row, U + (q * panels + p) * s.C * NR, M + q * s.mp + t * NR)
@@ -166,6 +183,8 @@ FD_KERNEL(winograd_weight_grad) {   /* dU[parts, 36, panels, C, NR], scratch[nt]
         int64_t first = all * part / parts, end = all * (part + 1) / parts;
         for (int64_t from = first; from < end; from += s.tiles) {
             int64_t count = end - from < s.tiles ? end - from : s.tiles;
+            int64_t next = from + 2 * s.tiles < end ? from + 2 * s.tiles : end, products = (p1 - p0) * 36 * ((s.C + MR - 1) / MR);
+            wino_ask later = wino_asks(X_REACH(from + count), X_REACH(next), products), later_g = wino_asks(G_REACH(from + count), G_REACH(next), products);
             wino_gather(&s, V, x, from, count);
             for (int64_t p = p0; p < p1; p++) {
                 for (int64_t t = 0; t < count; t++) {
@@ -187,6 +206,7 @@ FD_KERNEL(winograd_weight_grad) {   /* dU[parts, 36, panels, C, NR], scratch[nt]
                 for (int64_t q = 0; q < 36; q++)
                     for (int64_t a = 0, mr; a < s.C; a += mr) {
                         mr = s.C - a < MR ? s.C - a : MR;
+                        wino_asked(&later, 0); wino_asked(&later_g, 0);
 #define TILE(r) wino_outer(r, 2, count, V + q * s.vp + a, s.row, M + q * s.mp, mine + ((q * panels + p) * s.C + a) * NR)
 #define HALF(r) wino_outer(r, 1, count, V + q * s.vp + a, s.row, M + q * s.mp, mine + ((q * panels + p) * s.C + a) * NR)
                         if (s.Co - p * NR <= VL) { BY_ROWS(mr, HALF) } else { BY_ROWS(mr, TILE) }
