@@ -1,7 +1,6 @@
 /* Batch normalisation of x[rows, C]. A task is one block of rows and one strip of channels; the blocks depend on the shape
    only, and their results are joined in order, so the bits do not depend on the threads. */
-enum { NORM_SUB = 64, NORM_WIDE = 4 };          /* rows that stay in cache between two looks; vectors of a strip */
-#define NORM_STRIP (NORM_WIDE * VL)
+enum { NORM_SUB = 64, NORM_STRIP = 256 };       /* rows that stay in cache between two looks; channels of a strip */
 static inline vf norm_get(const float *p, int64_t m) { return m >= VL ? vf_load(p) : vf_loadn(p, m); }
 static inline void norm_set(float *p, vf v, int64_t m) { if (m >= VL) vf_store(p, v); else vf_storen(p, v, m); }
 /* for every task: its rows [r0, r1), its first channel `col`, its vectors `w` of which the last holds `tail` lanes */
@@ -13,6 +12,12 @@ static inline void norm_set(float *p, vf v, int64_t m) { if (m >= VL) vf_store(p
         const int64_t left = C - col < NORM_STRIP ? C - col : NORM_STRIP, w = (left + VL - 1) / VL; (void)w;
 #define M(j) (left - (j) * VL)                  /* lanes of vector j that exist */
 
+/* Memory is quick only when it is read in its order: so it comes into the cache before columns are walked down. */
+static inline void norm_touch(const float *p, int64_t rows, int64_t C, int64_t n) {
+    if (n == C) { n *= rows; rows = 1; }
+    for (int64_t r = 0; r < rows; r++, p += C) for (int64_t k = 0; k < n; k += 16) (void)*(const volatile float *)(p + k);
+}
+
 /* Chan's rule: two sets' means and sums of squared distances from them make those of their union. */
 static inline void norm_union(vf *mean, vf *m2, float n, vf mean_b, vf m2_b, float m) {
     vf d = mean_b - *mean;
@@ -20,25 +25,50 @@ static inline void norm_union(vf *mean, vf *m2, float n, vf mean_b, vf m2_b, flo
     *m2 += m2_b + d * d * (n * m / (n + m));
 }
 
+/* of n rows of one vector: the mean, and the sum of squared distances from it */
+#define GET(p) (whole ? vf_load(p) : vf_loadn(p, m))
+#define FOUR(of) for (; k + 4 <= n; k += 4) EACH for (int u = 0; u < 4; u++) { of(k + u, u) } for (; k < n; k++) { of(k, 0) }
+static inline __attribute__((always_inline)) void norm_spread(const int whole, const float *q, int64_t n, int64_t C, int64_t m, vf *mean, vf *m2) {
+    vf s[4], z[4]; EACH for (int u = 0; u < 4; u++) s[u] = z[u] = vf_set1(0);
+    int64_t k = 0;
+#define ADD(k, u) s[u] += GET(q + (k) * C);
+    FOUR(ADD)
+#undef ADD
+    const vf own = ((s[0] + s[1]) + (s[2] + s[3])) / (float)n;
+    k = 0;
+#define ADD(k, u) vf d = GET(q + (k) * C) - own; z[u] += d * d;
+    FOUR(ADD)
+#undef ADD
+    *mean = own; *m2 = (z[0] + z[1]) + (z[2] + z[3]);
+}
+/* of n rows of one vector: the sums of g and of g (x - mean) */
+static inline __attribute__((always_inline)) void norm_dots(const int whole, const float *g, const float *x, int64_t n, int64_t C, int64_t m, vf mean, vf *sg, vf *sx) {
+    vf p[4], q[4]; EACH for (int u = 0; u < 4; u++) p[u] = q[u] = vf_set1(0);
+    int64_t k = 0;
+#define ADD(k, u) vf h = GET(g + (k) * C); p[u] += h; q[u] += h * (GET(x + (k) * C) - mean);
+    FOUR(ADD)
+#undef ADD
+    *sg = (p[0] + p[1]) + (p[2] + p[3]); *sx = (q[0] + q[1]) + (q[2] + q[3]);
+}
+#undef FOUR
+#undef GET
+
 FD_KERNEL(batch_stats) {                        /* parts[blocks, 2, C] | x[rows, C] | rows, C, block | */
     float *parts = c->p[0]; const float *x = c->p[1]; const int64_t rows = c->i[0], C = c->i[1], block = c->i[2];
     NORM_TASKS(rows, C, block)
-        for (int64_t j = 0; j < w; j++) {
-            const float *p = x + col + j * VL; vf mean = vf_set1(0), m2 = mean;
-            for (int64_t r = r0; r < r1; r += NORM_SUB) {
-                const int64_t n = r1 - r < NORM_SUB ? r1 - r : NORM_SUB;
-                const float *q = p + r * C;
-                vf s[4], z[4]; for (int k = 0; k < 4; k++) s[k] = z[k] = vf_set1(0);
-                int64_t k = 0;
-                for (; k + 4 <= n; k += 4) for (int u = 0; u < 4; u++) s[u] += norm_get(q + (k + u) * C, M(j));
-                for (; k < n; k++) s[0] += norm_get(q + k * C, M(j));
-                const vf own = ((s[0] + s[1]) + (s[2] + s[3])) / (float)n;
-                for (k = 0; k + 4 <= n; k += 4) for (int u = 0; u < 4; u++) { vf d = norm_get(q + (k + u) * C, M(j)) - own; z[u] += d * d; }
-                for (; k < n; k++) { vf d = norm_get(q + k * C, M(j)) - own; z[0] += d * d; }
-                norm_union(&mean, &m2, (float)(r - r0), own, (z[0] + z[1]) + (z[2] + z[3]), (float)n);
+        for (int64_t r = r0; r < r1; r += NORM_SUB) {
+            const int64_t n = r1 - r < NORM_SUB ? r1 - r : NORM_SUB;
+            norm_touch(x + r * C + col, n, C, left);
+            for (int64_t j = 0; j < w; j++) {
+                float *to = parts + 2 * b * C + col + j * VL;
+                vf own, z;
+                if (M(j) >= VL) norm_spread(1, x + r * C + col + j * VL, n, C, M(j), &own, &z);
+                else norm_spread(0, x + r * C + col + j * VL, n, C, M(j), &own, &z);
+                vf mean = r > r0 ? norm_get(to, M(j)) : vf_set1(0), m2 = r > r0 ? norm_get(to + C, M(j)) : vf_set1(0);
+                norm_union(&mean, &m2, (float)(r - r0), own, z, (float)n);
+                norm_set(to, mean, M(j));
+                norm_set(to + C, m2, M(j));
             }
-            norm_set(parts + 2 * b * C + col + j * VL, mean, M(j));
-            norm_set(parts + (2 * b + 1) * C + col + j * VL, m2, M(j));
         }
     }
 }
@@ -65,37 +95,30 @@ FD_KERNEL(norm_apply) {                         /* y[rows, C] | x[rows, C], mean
     float *y = c->p[0]; const float *x = c->p[1], *mean = c->p[2], *k = c->p[3], *beta = c->p[4];
     const int64_t rows = c->i[0], C = c->i[1]; const vf floor_ = vf_set1(c->i[2] ? 0.f : -__builtin_inff()), top = vf_set1(c->i[2] == 2 ? 6.f : __builtin_inff());
     NORM_TASKS(rows, C, NORM_SUB)
-        vf a[NORM_WIDE], s[NORM_WIDE], z[NORM_WIDE];
-        for (int64_t j = 0; j < w; j++) {
-            a[j] = norm_get(mean + col + j * VL, M(j)); s[j] = norm_get(k + col + j * VL, M(j)); z[j] = norm_get(beta + col + j * VL, M(j));
-        }
-        if (left == NORM_STRIP) for (int64_t r = r0; r < r1; r++) for (int j = 0; j < NORM_WIDE; j++) {
-            const int64_t at = r * C + col + j * VL;
-            vf_store(y + at, vf_min(vf_max((vf_load(x + at) - a[j]) * s[j] + z[j], floor_), top));
-        } else for (int64_t r = r0; r < r1; r++) for (int64_t j = 0; j < w; j++) {
-            const int64_t at = r * C + col + j * VL;
-            norm_set(y + at, vf_min(vf_max((norm_get(x + at, M(j)) - a[j]) * s[j] + z[j], floor_), top), M(j));
+        for (int64_t r = r0; r < r1; r++) for (int64_t j = 0; j < left; j += VL) {
+            const int64_t m = left - j, at = r * C + col + j; const float *q = &mean[col + j], *s = &k[col + j], *z = &beta[col + j];
+            if (m >= VL) vf_store(y + at, vf_min(vf_max((vf_load(x + at) - vf_load(q)) * vf_load(s) + vf_load(z), floor_), top));
+            else vf_storen(y + at, vf_min(vf_max((vf_loadn(x + at, m) - vf_loadn(q, m)) * vf_loadn(s, m) + vf_loadn(z, m), floor_), top), m);
         }
     }
 }
 FD_KERNEL(batch_norm_sums) {                    /* parts[blocks, 2, C] | g[rows, C], x[rows, C], mean[C] | rows, C, block |: sums of g, g (x - mean) */
     float *parts = c->p[0]; const float *g = c->p[1], *x = c->p[2], *mean = c->p[3]; const int64_t rows = c->i[0], C = c->i[1], block = c->i[2];
     NORM_TASKS(rows, C, block)
-        for (int64_t j = 0; j < w; j++) {
-            const vf a = norm_get(mean + col + j * VL, M(j)); vf sg = vf_set1(0), sx = sg;
-            for (int64_t r = r0; r < r1; r += NORM_SUB) {
-                const int64_t end = r + NORM_SUB < r1 ? r + NORM_SUB : r1;
-                vf p[2], q[2]; p[0] = p[1] = q[0] = q[1] = vf_set1(0);
-                int64_t k = r;
-                for (; k + 2 <= end; k += 2) for (int u = 0; u < 2; u++) {
-                    const int64_t at = (k + u) * C + col + j * VL; vf h = norm_get(g + at, M(j));
-                    p[u] += h; q[u] += h * (norm_get(x + at, M(j)) - a);
-                }
-                for (; k < end; k++) { const int64_t at = k * C + col + j * VL; vf h = norm_get(g + at, M(j)); p[0] += h; q[0] += h * (norm_get(x + at, M(j)) - a); }
-                sg += p[0] + p[1]; sx += q[0] + q[1];
+        for (int64_t r = r0; r < r1; r += NORM_SUB) {
+            const int64_t end = r + NORM_SUB < r1 ? r + NORM_SUB : r1;
+            norm_touch(g + r * C + col, end - r, C, left);
+            norm_touch(x + r * C + col, end - r, C, left);
+            for (int64_t j = 0; j < w; j++) {
+                const vf a = norm_get(mean + col + j * VL, M(j));
+                float *to = parts + 2 * b * C + col + j * VL;
+                const int64_t at = r * C + col + j * VL; vf own_g, own_x;
+                if (M(j) >= VL) norm_dots(1, g + at, x + at, end - r, C, M(j), a, &own_g, &own_x);
+                else norm_dots(0, g + at, x + at, end - r, C, M(j), a, &own_g, &own_x);
+                const vf sg = r > r0 ? norm_get(to, M(j)) : vf_set1(0), sx = r > r0 ? norm_get(to + C, M(j)) : vf_set1(0);
+                norm_set(to, sg + own_g, M(j));
+                norm_set(to + C, sx + own_x, M(j));
             }
-            norm_set(parts + 2 * b * C + col + j * VL, sg, M(j));
-            norm_set(parts + (2 * b + 1) * C + col + j * VL, sx, M(j));
         }
     }
 }
@@ -114,17 +137,10 @@ FD_KERNEL(batch_norm_join) {                    /* dgamma[C], dbeta[C], abc[3, C
 FD_KERNEL(batch_norm_grad) {                    /* dx[rows, C] | g, x, mean[C], abc[3, C] | rows, C |: dx = a g + b (x - mean) + c */
     float *dx = c->p[0]; const float *g = c->p[1], *x = c->p[2], *mean = c->p[3], *abc = c->p[4]; const int64_t rows = c->i[0], C = c->i[1];
     NORM_TASKS(rows, C, NORM_SUB)
-        vf e[NORM_WIDE], k[NORM_WIDE], s[NORM_WIDE], z[NORM_WIDE];
-        for (int64_t j = 0; j < w; j++) {
-            const float *p = abc + col + j * VL;
-            e[j] = norm_get(mean + col + j * VL, M(j)); k[j] = norm_get(p, M(j)); s[j] = norm_get(p + C, M(j)); z[j] = norm_get(p + 2 * C, M(j));
-        }
-        if (left == NORM_STRIP) for (int64_t r = r0; r < r1; r++) for (int j = 0; j < NORM_WIDE; j++) {
-            const int64_t at = r * C + col + j * VL;
-            vf_store(dx + at, vf_load(g + at) * k[j] + (vf_load(x + at) - e[j]) * s[j] + z[j]);
-        } else for (int64_t r = r0; r < r1; r++) for (int64_t j = 0; j < w; j++) {
-            const int64_t at = r * C + col + j * VL;
-            norm_set(dx + at, norm_get(g + at, M(j)) * k[j] + (norm_get(x + at, M(j)) - e[j]) * s[j] + z[j], M(j));
+        for (int64_t r = r0; r < r1; r++) for (int64_t j = 0; j < left; j += VL) {
+            const int64_t m = left - j, at = r * C + col + j; const float *e = mean + col + j, *k = abc + col + j, *s = k + C, *z = s + C;
+            if (m >= VL) vf_store(dx + at, vf_load(g + at) * vf_load(k) + (vf_load(x + at) - vf_load(e)) * vf_load(s) + vf_load(z));
+            else vf_storen(dx + at, vf_loadn(g + at, m) * vf_loadn(k, m) + (vf_loadn(x + at, m) - vf_loadn(e, m)) * vf_loadn(s, m) + vf_loadn(z, m), m);
         }
     }
 }
