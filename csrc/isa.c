@@ -2,6 +2,8 @@
 #include "fd.h"
 #include "vec.h"
 #include "gemm_tile.h"
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
 #include "kernels/elementwise.c"
 #include "kernels/reduce.c"
 #include "kernels/movement.c"
@@ -19,9 +21,8 @@
 #include "kernels/layer_norm.c"
 #include "kernels/image.c"
 #include "kernels/warp.c"
+#include "kernels/chain.c"
 
-#define JOIN_(a, b) a##b
-#define JOIN(a, b) JOIN_(a, b)
 #define K(name, slots) name,
 const fd_kernel JOIN(fd_table_, FD_LEVEL)[] = {
 #include "kernels.def"

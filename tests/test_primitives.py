@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fastdl import primitives
-from fastdl.core import modes, native, primitive
+from fastdl.core import blocks, modes, native, primitive
 from fastdl.core.tape import GradientTape
 from fastdl.core.tensor import Tensor
 
@@ -89,3 +89,31 @@ def test_gradient_in_float64(name, seed):
         numeric = (along(e) - along(-e)) / (2 * e)
         exact = sum(float(np.sum(v * g.numpy())) for v, g in zip(directions, [g for g in back if g is not None]))
     assert abs(numeric - exact) <= 1e-6 * max(1.0, abs(numeric))
+
+
+BY_ROWS = [(name, seed) for name, seed in CASES if primitive.REGISTRY[name].extra.get("rows") is not None and primitive.REGISTRY[name].calls]
+
+
+@pytest.mark.parametrize("isa", native.isa_levels())
+def test_a_block_of_rows_has_the_bits_of_the_batch(isa):
+    """The law of `rows`, for every primitive that states it: f(x)[a:b] == f(x[a:b])."""
+    level, seen = native.isa(), set()
+    try:
+        native.set_isa(isa)
+        for name, seed in BY_ROWS:
+            p, _, arrays, attrs = draw(name, seed)
+            ins = [Tensor(a) for a in arrays]
+            outs = [Tensor(None, *spec) for spec in p.infer(ins, attrs)]
+            at = blocks.rows_of((p, ins, outs, attrs)) or ()
+            n = outs[0].shape[0] if at else 1
+            if n == 1:
+                continue
+            whole = [y.numpy() for y in several(p(*ins, **attrs))]
+            for a, b in ((0, n // 2), (n // 2, n), (n - 1, n)):
+                part = several(p(*[Tensor(np.ascontiguousarray(v[a:b])) if k in at else t for k, (t, v) in enumerate(zip(ins, arrays))], **attrs))
+                for y, got in zip(whole, part):
+                    assert got.numpy().tobytes() == y[a:b].tobytes(), (name, seed, a, b)
+            seen.add(name)
+    finally:
+        native.set_isa(level)
+    assert {"conv", "conv_norm", "norm_apply", "max_pool", "average_pool", "relu", "add", "concat", "pad"} <= seen

@@ -7,6 +7,7 @@ from time import perf_counter
 import numpy as np
 
 from . import native
+from .blocks import first_fit, itemsize, nbytes
 from .modes import share
 from .primitive import Prepared, Scratch
 from .rewrite import rewrite
@@ -100,10 +101,9 @@ class Plan:
         return max([last.get(i, k)] + [self._last(o, last, k) for o in self.views.get(i, ())])
 
     def _offsets(self, first, final):
-        """First fit: a root goes to the lowest place that is free for the whole of its life."""
-        self.offset, live, self.peak = {}, [], 0
+        """A place in the arena for every root and all scratch; which calls there are, and which are made ahead and kept."""
         lives = [(first[r], final[r], r, (self.size[r] + 63) // 64 * 64) for r in first if r not in self.external]
-        self.scratch, self.kept = {}, []
+        self.scratch, self.kept, seen = {}, [], set()
         written = [node[1][m] for node in self.nodes for m in node[0].updates or ()]
         self.written = [t for t in written if isinstance(t, Variable)]
         changing = {id(t) for t in written}
@@ -112,33 +112,25 @@ class Plan:
                 outs = [node[1][m] for m in node[0].updates] if node[0].updates is not None else list(node[2])
                 rows = [row for row in node[0].calls(*outs, *node[1], **node[3]) if not self._keep(row, changing)]
                 self.scratch[k] = rows
-                for row in rows:
-                    for x in row[1]:
-                        if isinstance(x, Scratch) and not any(x is y[4] for y in lives if len(y) > 4):
-                            lives.append((k, k, id(x), (x.size * 4 + 63) // 64 * 64, x))
-        for life in sorted(lives, key=lambda v: (v[0], -v[3])):
-            begin, end, r, n = life[:4]
-            live = [v for v in live if v[1] >= begin]
-            at = 0
-            for place, _, width in sorted((self.offset[v[0]], v[1], v[2]) for v in live):
-                if at + n <= place:
-                    break
-                at = max(at, place + width)
-            self.offset[r] = at
-            self.peak = max(self.peak, at + n)
-            live.append((r, end, n))
+                for x in [x for row in rows for x in row[1] if isinstance(x, Scratch)]:
+                    if id(x) not in seen:
+                        lives.append((k, k, id(x), (x.size * 4 + 63) // 64 * 64))
+                        seen.add(id(x))
+        self.offset, self.peak = first_fit(lives)
         self.lifetimes = [(v[0], v[1], self.offset[v[2]], v[3]) for v in lives]     # first, last node, offset, bytes
 
     def _keep(self, row, changing):
-        """A packed or transformed weight that this plan does not change: made once, and again when it was assigned."""
-        kernel, outs, ins, ints = row[:4]
-        if not isinstance(outs[0], Prepared) or not isinstance(ins[0], Variable) or id(ins[0]) in changing:
+        """What is made of weights that this plan does not change: made once, and again when one was assigned."""
+        kernel, outs, ins, ints, doubles = *row[:4], tuple(row[4]) if len(row) > 4 else ()
+        if not isinstance(outs[0], Prepared) or any(not isinstance(t, Variable) or id(t) in changing for t in ins):
             return False
-        entry = ins[0].prepared.setdefault((kernel, *ints), [None, aligned(4 * outs[0].size).view("float32")])
+        key = kernel, *ints, *doubles, *map(id, ins[1:])                 # the entry holds these inputs, so ids last
+        entry = ins[0].prepared.setdefault(key, [None, aligned(4 * outs[0].size).view("float32"), ins[1:]])
         outs[0]._a, self.tensors[id(outs[0])] = entry[1], outs[0]
         nt = min(native.get_threads(), share(kernel, outs, ins, ints))
-        call = (native.KERNELS[kernel], (native.address(entry[1]), native.address(ins[0]._a)), tuple(map(int, ints)), (), nt, 0, [])
-        self.kept.append((ins[0], entry, native.Program([call], nt, 0)))
+        call = (native.KERNELS[kernel], tuple(native.address(a) for a in (entry[1], *[t._a for t in ins])), tuple(map(int, ints)),
+                tuple(map(float, doubles)), nt, 0, [])
+        self.kept.append((ins, entry, native.Program([call], nt, 0)))
         return True
 
     def _address(self, t):
@@ -148,7 +140,7 @@ class Plan:
             return 0, self.external[r]
         if r in self.offset:
             return self.base + self.offset[r], None
-        return native.address(self.tensors[r]._a), None
+        return native.address(self.tensors.get(r, t)._a), None
 
     def _compile(self):
         self.block = self.arena.take(self.peak)
@@ -174,17 +166,10 @@ class Plan:
             if prim.alias is not None:
                 continue
             for row in self.scratch[k]:
-                kernel, o, i, ints = row[:4]
-                doubles = row[4] if len(row) > 4 else ()
-                pointers, slots, spans = [], [], ([], [])
-                for slot, t in enumerate(list(o) + list(i)):
-                    address, external = self._address(t)
-                    pointers.append(address)
-                    key = -(external + 1) << 48 if external is not None else address
-                    spans[slot >= len(o)].append((key, key + max(1, t.size * itemsize(t.dtype))))
-                    if external is not None:
-                        slots.append((slot, external))
-                nt = min(threads, share(kernel, o, i, ints))
+                members = row[5] if len(row) > 5 else []
+                made = [self._row(r) for r in (row, *[m[0] for m in members])]
+                nt = min(threads, share(*row[:4]))
+                spans = [{s for m in made for s in m[n]} for n in (0, 1)]
                 clash = any(a < d and c < b and not (nt == 1 and m == 1)
                             for a, b in spans[0] for c, d, m in written + read)
                 clash = clash or any(a < d and c < b and not (nt == 1 and m == 1) for a, b in spans[1] for c, d, m in written)
@@ -194,13 +179,27 @@ class Plan:
                     read.clear()
                 written += [(a, b, nt) for a, b in spans[0]]
                 read += [(a, b, nt) for a, b in spans[1]]
-                rows.append((native.KERNELS[kernel], tuple(pointers), tuple(int(v) for v in ints),
-                             tuple(float(v) for v in doubles), nt, 0, slots))
-                self.table.append((kernel, prim.name, [x for x in o if not isinstance(x, Scratch)], nt))
+                rows += [(*m[2], nt if m is made[0] else 0, 0, m[3]) for m in made]      # members (nt 0) run inside the first
+                self.table.append((row[0], prim.name, [x for x in row[1] if not isinstance(x, Scratch)], nt))
+                self.table += [("  " + m[0][0], *m[1:], 1) for m in members]
         flush()
         self.programs = [s for s in self.steps if isinstance(s, native.Program)]
         if self.steps == self.programs and len(self.steps) == 1:
             self.run = self.steps[0].run
+
+    def _row(self, row):
+        """(spans written, spans read, what the struct holds, the slots of externals) of a call."""
+        kernel, o, i, ints = row[:4]
+        pointers, slots, spans = [], [], ([], [])
+        for slot, t in enumerate((*o, *i)):
+            address, external = self._address(t)
+            pointers.append(address)
+            key = -(external + 1) << 48 if external is not None else address
+            spans[slot >= len(o)].append((key, key + max(1, nbytes(t))))
+            if external is not None:
+                slots.append((slot, external))
+        doubles = row[4] if len(row) > 4 else ()
+        return *spans, (native.KERNELS[kernel], tuple(pointers), tuple(map(int, ints)), tuple(map(float, doubles))), slots
 
     def bind(self, arrays):
         """Take the memory of the inputs (contiguous arrays of the traced shapes) and make that of fresh outputs."""
@@ -211,8 +210,8 @@ class Plan:
         for p in self.programs:
             p.bind(arrays)
         self._wrote()
-        for variable, entry, program in self.kept:
-            stamp = variable.version, native.isa()
+        for ins, entry, program in self.kept:
+            stamp = native.isa(), *[t.version for t in ins]
             if entry[0] != stamp:
                 program.bind([])
                 program.run()
@@ -285,11 +284,3 @@ class HostStep:
             made = self.prim.run_ref([self.plan.view(t) for t in self.ins], self.attrs)
         for t, a in zip(self.outs, made):
             self.plan.view(t)[...] = a
-
-
-def itemsize(dtype):
-    return np.dtype(dtype).itemsize
-
-
-def nbytes(t):
-    return t.size * itemsize(t.dtype)

@@ -2,18 +2,8 @@
 
 What may be folded is a fact of the primitives (`epilogue`, `decay`), never a list in here. A pass keeps every bit.
 """
+from .blocks import in_blocks, users
 from .primitive import REGISTRY
-
-
-def users(nodes, outputs):
-    """id of a tensor -> how many nodes (and results) read it."""
-    count = {}
-    for _, ins, _, _ in nodes:
-        for t in ins:
-            count[id(t)] = count.get(id(t), 0) + 1
-    for t in outputs:
-        count[id(t)] = count.get(id(t), 0) + 1
-    return count
 
 
 def fold_epilogues(nodes, outputs):
@@ -72,7 +62,7 @@ def _undisturbed(nodes, tensors):
     return not any(id(t) in written for t in tensors)
 
 
-PASSES = [fold_epilogues, fold_decay]
+PASSES = [fold_epilogues, fold_decay, in_blocks]
 
 
 def rewrite(nodes, outputs, passes=None):

@@ -148,6 +148,11 @@ def forward(y, x, w, b, more, strides, pads, dilation, groups, act):
         yield "conv", [y, own], [to, x, *end], ints, up
 
 
+def along(ins, rest=()):
+    """The inputs that go row by row: x and what is added. Not for one pixel: a vector times a matrix is summed in another order."""
+    return [0, *[len(ins) - 1] * len(rest)] if math.prod(ins[0].shape[1:-1]) > 1 else []
+
+
 def supports(ins, attrs):
     return all(t.dtype == "float32" for t in ins)
 
@@ -174,6 +179,7 @@ def _g(shape, w, a):
 @primitive
 class conv:
     """y[o] = act(sum over taps t of x[o stride + t dilation - pad] w[t] + b)"""
+    rows = lambda ins, attrs: along(ins)
     samples = [([x, w], a) for x, w, a in CASES] + [([CASES[1][0], CASES[1][1], (33,)], dict(CASES[1][2], act=act)) for act in (None, "sigmoid")] + \
         [([CASES[6][0], CASES[6][1], (20,)], dict(CASES[6][2], act="tanh"))]
 
@@ -223,6 +229,7 @@ conv.supports = supports
 @primitive
 class conv_norm:
     """y = act((conv(x, w) + b - mean) / sqrt(var + epsilon) gamma + beta + rest): what a plan makes of the separate steps"""
+    rows = lambda ins, attrs: along(ins, ins[6 + attrs.get("bias", False):])
     domain = dict(x=reals, w=reals, mean=reals, var=positive, gamma=reals, beta=reals)
     samples = [([x, w, *[w[-1:]] * (4 + bias)] + [_g(x, w, a)] * rest, dict(a, act=act, bias=bool(bias)))
                for x, w, a in CASES for bias, rest, act in ((0, 0, "relu6"), (0, 1, "relu"), (1, 1, None))]
@@ -236,7 +243,7 @@ class conv_norm:
         return ended(y + more[-1] if len(more) > bias else y, act)
 
     def calls(y, x, w, mean, var, gamma, beta, *more, bias=False, epsilon=1e-3, act=None, **how):
-        k = Scratch(w.shape[-1])
+        k = Prepared(w.shape[-1])
         yield "norm_scale", [k], [var, gamma], [k.size], [epsilon]
         yield from forward(y, x, w, more[0] if bias else None, (mean, k, beta, *more[bias:]), act=act, **how)
 

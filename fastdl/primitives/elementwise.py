@@ -22,7 +22,7 @@ def unary(name, ref, vjp, kernel=None, domain=reals, doc="", doubles=()):
 
     def calls(y, x, **attrs):
         yield kernel, [y], [x], [y.size], [attrs.get(k, usual[k]) for k in doubles]
-    body = dict(__doc__=doc or f"y = {name}(x)", dims="x: * -> y: *", ref=ref, domain=dict(x=domain), reuse=(0,))
+    body = dict(__doc__=doc or f"y = {name}(x)", dims="x: * -> y: *", ref=ref, domain=dict(x=domain), reuse=(0,), rows=(0,))
     if vjp:
         body["vjp"] = vjp
     if kernel:
@@ -163,6 +163,12 @@ def drawn(dtype, shape):
     return lambda rng: rng.integers(0 if dtype == "uint32" else -4, 5, shape).astype(dtype)
 
 
+def along(ins, attrs):
+    """The operands that have rows of their own where the first axis of the result has several."""
+    rank = max(t.ndim for t in ins)
+    return [k for k, t in enumerate(ins) if t.ndim == rank and rank and t.shape[0] > 1]
+
+
 def binary(name, ref, vjp=None, kernel=None, out=None, domain=reals, doc="", doubles=(), cases=({},), **other):
     """Declare z = ref(x, y) with broadcasting. `kernel` is for float32, `other` names the kernels of other dtypes."""
     kernels = dict(other, **(dict(float32=kernel) if kernel else {}))
@@ -175,7 +181,7 @@ def binary(name, ref, vjp=None, kernel=None, out=None, domain=reals, doc="", dou
         return x.dtype == y.dtype and x.dtype in kernels and len(collapse(np.broadcast_shapes(x.shape, y.shape), x.shape, y.shape)) <= 6
 
     body = dict(__doc__=doc or f"z = {name}(x, y)", shape=broadcast_rule(out), ref=ref, domain=dict(x=domain, y=domain),
-                reuse=(0, 1), samples=[(list(s), a) for a in cases for s in SHAPES] if kernel or not other else [])
+                reuse=(0, 1), rows=along, samples=[(list(s), a) for a in cases for s in SHAPES] if kernel or not other else [])
     body["samples"] += [([drawn(d, x), drawn(d, y)], a) for d in other for a in cases for x, y in FEW]
     if out:
         body["reuse"] = ()

@@ -158,6 +158,7 @@ pad = moved("pad", lambda x, *, paddings, value=0.0: (tuple(a + d + b for d, (a,
             [([(3, 4)], dict(paddings=((1, 2), (0, 1)))), ([(2, 9, 9, 3)], dict(paddings=((0, 0), (1, 1), (1, 1), (0, 0)), value=-1.5)),
              ([(5001,)], dict(paddings=((3, 0),), value=7.0))], _inside, before=lambda *, paddings, value=0.0: value)
 
+pad.extra["rows"] = lambda ins, attrs: (0,) if attrs["paddings"] and attrs["paddings"][0] == (0, 0) else ()
 
 @primitive
 class iota:
@@ -177,6 +178,7 @@ class iota:
 @primitive
 class concat:
     """y = the xs one after the other along axis"""
+    rows = lambda ins, attrs: range(len(ins)) if attrs["axis"] % ins[0].ndim else ()
     samples = [([(3, 4), (3, 2)], dict(axis=1)), ([(5, 3, 7), (2, 3, 7), (1, 3, 7)], dict(axis=0)), ([(4, 33, 5), (4, 1, 5)], dict(axis=-2)),
                ([(60, 9), (60, 130)], dict(axis=-1)), ([drawn("bool", (3, 4)), drawn("bool", (3, 2))], dict(axis=1))]
 

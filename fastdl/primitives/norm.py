@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 
-from ..core.primitive import Scratch, positive, primitive, reals
+from ..core.primitive import Prepared, Scratch, positive, primitive, reals
 from ..core.tape import GradientTape
 from .elementwise import add, mul, relu6_grad, relu_grad, rsqrt, sub
 from .reduce import sum
@@ -41,7 +41,7 @@ def fold(node, how, others, outs):
 
 
 def apply(y, x, mean, var, gamma, beta, epsilon, act):
-    k, C = Scratch(x.shape[-1]), x.shape[-1]
+    k, C = Prepared(x.shape[-1]), x.shape[-1]
     yield "norm_scale", [k], [var, gamma], [C], [epsilon]
     yield "norm_apply", [y], [x, mean, k, beta], [rows_of(x), C, [None, *GRADS].index(act)]
 
@@ -59,7 +59,7 @@ class norm_apply:
     dims = "x: * c, mean: c, var: c, gamma: c, beta: c -> y: * c"
     domain = dict(x=reals, mean=reals, var=positive, gamma=reals, beta=reals)
     samples = [([s] + [s[-1:]] * 4, dict(epsilon=0.01)) for s in SHAPES] + [([(40, c)] + [(c,)] * 4, dict(act=act)) for c, act in ((19, "relu"), (70, "relu6"))]
-    reuse = (0,)
+    reuse = rows = (0,)
 
     def ref(x, mean, var, gamma, beta, *, epsilon=1e-3, act=None):
         return ended((x - mean) * (gamma / np.sqrt(var + x.dtype.type(epsilon))) + beta, act)

@@ -57,6 +57,7 @@ def _reduce(x, f, size, strides, pads):
 @primitive
 class max_pool:
     """y = the largest value of each window"""
+    rows = (0,)
     samples = CASES
 
     def shape(x, *, size, strides, pads):
@@ -144,6 +145,7 @@ class max_pool_pick:
 @primitive
 class average_pool:
     """y = the mean of each window, padding not counted"""
+    rows = (0,)
     samples = CASES
 
     def shape(x, *, size, strides, pads):
