@@ -118,12 +118,14 @@ FD_KERNEL(conv) {        /* y[N, out, Co], strips[nt] | P, x[N, in, C], (bias[Co
     float *y = c->p[0], *own = (float *)c->p[1] + tid * strip;
     const float *P = c->p[2], *x = c->p[3];
     const sum_end fin = CONV_END(s.flags);
-    fd_share(s.N * s.out[0] * blocks, 1, tid, nt, &lo, &hi);
-    for (int64_t t = lo; t < hi; t++) {
+    const int64_t units = s.N * s.out[0] * blocks, by_panels = units < 2 * nt && s.groups * panels >= nt;     /* few pixels */
+    fd_share(by_panels ? s.groups * panels : units, 1, tid, nt, &lo, &hi);
+    const int64_t q0 = by_panels ? lo : 0, q1 = by_panels ? hi : s.groups * panels, last = by_panels ? units : hi;
+    for (int64_t t = by_panels ? 0 : lo; t < last; t++) {
         int64_t n = t / (s.out[0] * blocks), od = t / blocks % s.out[0], oh = t % blocks * s.rows;
         int64_t end = oh + s.rows < s.out[1] ? oh + s.rows : s.out[1];
         const float *seen = conv_strip(&s, own, x, n, od, oh);
-        for (int64_t q = 0; q < s.groups * panels; q++) {
+        for (int64_t q = q0; q < q1; q++) {
             int64_t g = q / panels, from = q % panels * NR, cols = s.Cog - from < NR ? s.Cog - from : NR;
             for (int64_t h = oh; h < end; h++)
                 for (int64_t j = 0; j < tiles; j++) {

@@ -112,13 +112,15 @@ FD_KERNEL(winograd) {   /* y[N, OH, OW, Co], scratch[nt] | U, x[N, H, W, C], and
     float *y = c->p[0], *V = (float *)c->p[1] + tid * 36 * (s.vp + s.mp), *M = V + 36 * s.vp;
     const float *U = c->p[2], *x = c->p[3];
     const sum_end fin = CONV_END(s.flags);
-    fd_share(blocks, 1, tid, nt, &lo, &hi);
-    for (int64_t b = lo; b < hi; b++) {
-        int64_t from = b * s.tiles, count = all - from < s.tiles ? all - from : s.tiles, parts = (count + MR - 1) / MR;
-        wino_ask later = wino_asks(X_REACH(from + count), X_REACH(from + 2 * count < all ? from + 2 * count : all), panels * 36 * parts);
+    const int by_panels = blocks < 2 * nt && panels >= nt;      /* few tiles: U is what takes time, and is read once */
+    fd_share(by_panels ? panels : blocks, 1, tid, nt, &lo, &hi);
+    const int64_t p0 = by_panels ? lo : 0, p1 = by_panels ? hi : panels, b1 = by_panels ? blocks : hi;
+    for (int64_t b = by_panels ? 0 : lo; b < b1; b++) {
+        int64_t from = all * b / blocks, count = all * (b + 1) / blocks - from, parts = (count + MR - 1) / MR;
+        wino_ask later = wino_asks(X_REACH(from + count), X_REACH(from + 2 * count < all ? from + 2 * count : all), (p1 - p0) * 36 * parts);
         wino_ask below = wino_asks(Y_REACH(from), Y_REACH(from + count), 36 * parts);
         wino_gather(&s, V, x, from, count);
-        for (int64_t p = 0; p < panels; p++) {
+        for (int64_t p = p0; p < p1; p++) {
             for (int64_t q = 0; q < 36; q++)
                 for (int64_t j = 0; j < parts; j++) {
                     wino_asked(&later, 0); wino_asked(&below, 1);

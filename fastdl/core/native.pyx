@@ -34,6 +34,7 @@ cdef extern from "fd.h":
 cdef const fd_kernel *table = NULL
 cdef str level = ""
 cdef int threads = 1
+cdef int era = 0
 
 KERNELS = {fd_kernel_names[k].decode(): k for k in range(fd_kernel_count)}
 SLOTS = {fd_kernel_names[k].decode(): fd_kernel_slots[k].decode() for k in range(fd_kernel_count)}
@@ -65,13 +66,19 @@ def isa():
     return level
 
 
+def isa_era():
+    """How often the level was set: what kernels prepared before lies as another level wants it."""
+    return era
+
+
 def set_isa(str name):
     """Use the kernels of one level from now on (plans included)."""
-    global table, level
+    global table, level, era
     if fd_table(name.encode()) == NULL:
         raise ValueError(f"this CPU has no ISA level {name!r}: choose one of {isa_levels()}")
     table = fd_table(name.encode())
     level = name
+    era += 1
 
 
 def cpu_count():
