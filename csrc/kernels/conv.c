@@ -226,7 +226,8 @@ FD_KERNEL(add_parts) {   /* y[n] | parts[m, n] | n, m: added in order */
 typedef struct { const float *x; int64_t d0, d1, h0, h1, ds, hs, left, width; } depth_view;
 
 static inline __attribute__((always_inline))
-void depthwise_tile(const int px, const int whole, const conv_shape *s, const depth_view *v, const float *a, const float *f, int64_t fs, int64_t kw0, int64_t kw1, int64_t m, float *y) {
+void depthwise_tile(const int px, const int whole, const conv_shape *s, const depth_view *v, const float *a, const float *f, int64_t fs, int64_t kw0, int64_t kw1, int64_t m,
+                    float *y, const sum_end *e, int64_t col, int64_t at) {
     const int64_t rs = s->step[2] * s->C, ks = s->dil[2] * s->C;
     vf sum[8];
     EACH for (int j = 0; j < px; j++) sum[j] = vf_set1(0.f);
@@ -238,7 +239,14 @@ void depthwise_tile(const int px, const int whole, const conv_shape *s, const de
                 EACH for (int j = 0; j < px; j++) sum[j] += (whole ? vf_load(p + j * rs) : vf_loadn(p + j * rs, m)) * w;
             }
         }
-    EACH for (int j = 0; j < px; j++) if (whole) vf_store(y + j * s->C, sum[j]); else vf_storen(y + j * s->C, sum[j], m);
+    y += at;
+    const sum_cols c = end_cols(e, col, m);
+#define END(kind) EACH for (int j = 0; j < px; j++) { \
+        const vf last = end_of(kind, sum[j], e, &c, at + j * s->C, m); \
+        if (whole) vf_store(y + j * s->C, last); else vf_storen(y + j * s->C, last, m); }
+    if (!e->any) EACH for (int j = 0; j < px; j++) { if (whole) vf_store(y + j * s->C, sum[j]); else vf_storen(y + j * s->C, sum[j], m); }
+    else BY_KIND(e->kind, END)
+#undef END
 }
 
 /* the taps [lo, hi) of k, `dil` apart, that meet 0..n when the first is at `at` */
@@ -253,7 +261,8 @@ FD_KERNEL(depthwise) {   /* y[N, out, C], strips[nt] | w[taps, C], x[N, in, C], 
     float *y = c->p[0], *own = (float *)c->p[1] + tid * strip;
     const float *wt = c->p[2], *x = c->p[3];
     const sum_end fin = CONV_END(s.flags);
-    const int64_t fs = (s.flags & 8) ? -s.C : s.C, rs = s.step[2] * s.C, row = s.in[2] * s.C, nv = (s.C + VL - 1) / VL;
+    const int64_t fs = (s.flags & 8) ? -s.C : s.C, rs = s.step[2] * s.C, row = s.in[2] * s.C;
+    const int far = s.N * s.in[0] * s.in[1] * row > 1 << 18;            /* more than lies near: ask for it */
     const int spread = s.up[0] > 1 || s.up[1] > 1 || s.up[2] > 1;      /* zeros between the inputs: by way of a strip that has them */
     if (s.flags & 8) wt += (taps - 1) * s.C;
     depth_view v = {.ds = s.dil[0] * s.in[1] * row, .hs = s.dil[1] * row, .left = s.pad[2], .width = s.in[2]};
@@ -282,17 +291,16 @@ FD_KERNEL(depthwise) {   /* y[N, out, C], strips[nt] | w[taps, C], x[N, in, C], 
                 if (px == 1) taps_inside(w * s.step[2] - v.left, s.k[2], s.dil[2], v.width, &kw0, &kw1);
                 for (int64_t k = 0; k < s.C; k += VL) {
                     const int64_t m = s.C - k < VL ? s.C - k : VL;
-                    if (!spread && m == VL) {            /* what the next row of outputs will look at and write */
+                    if (far && !spread && m == VL) {            /* what the next row of outputs will look at and write */
                         const float *ahead = v.x + v.h1 * v.hs + w * rs + k, *below = y + at + (s.out[2] + w) * s.C + k;
                         for (int64_t i = 0; i < s.step[1]; i++) for (int64_t j = 0; j < px * s.step[2]; j++) __builtin_prefetch(ahead + i * row + j * s.C);
                         for (int64_t j = 0; j < px; j++) __builtin_prefetch(below + j * s.C, 1);
                     }
-#define TILE(px) case px: if (m == VL) depthwise_tile(px, 1, &s, &v, v.x + w * rs + k, wt + k, fs, kw0, kw1, m, y + at + w * s.C + k); \
-                          else depthwise_tile(px, 0, &s, &v, v.x + w * rs + k, wt + k, fs, kw0, kw1, m, y + at + w * s.C + k); break;
+#define TILE(px) case px: if (m == VL) depthwise_tile(px, 1, &s, &v, v.x + w * rs + k, wt + k, fs, kw0, kw1, m, y, &fin, k, at + w * s.C + k); \
+                          else depthwise_tile(px, 0, &s, &v, v.x + w * rs + k, wt + k, fs, kw0, kw1, m, y, &fin, k, at + w * s.C + k); break;
                     switch (px) { TILE(8) TILE(4) TILE(2) TILE(1) }
 #undef TILE
                 }
-                if (fin.any) gemm_finish(y + at + w * s.C, s.C, px, (int)nv, s.C, &fin, 0, at + w * s.C, s.C);
             }
         }
     }
