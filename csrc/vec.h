@@ -60,6 +60,14 @@ static inline void vb_storen(uint8_t *p, vi m, int64_t n) { for (int64_t k = 0; 
 static inline vf vf_sel(vi m, vf a, vf b) { return (vf)(((vi)a & m) | ((vi)b & ~m)); }
 static inline vf vf_max(vf a, vf b) { return vf_sel((vi)(a < b) , b, vf_sel((vi)(b == b), a, b)); }  /* NaN of either side stays */
 static inline vf vf_min(vf a, vf b) { return vf_sel((vi)(a > b) , b, vf_sel((vi)(b == b), a, b)); }
+/* v, no less than lo, no more than hi; NaN and a zero's sign stay v's own: what the x86 instructions do with v as their second. */
+#if VB == 64 && defined(__AVX512F__)
+static inline vf vf_clamp(vf v, vf lo, vf hi) { return (vf)_mm512_min_ps((__m512)hi, _mm512_max_ps((__m512)lo, (__m512)v)); }
+#elif VB == 32 && defined(__AVX2__)
+static inline vf vf_clamp(vf v, vf lo, vf hi) { return (vf)_mm256_min_ps((__m256)hi, _mm256_max_ps((__m256)lo, (__m256)v)); }
+#else
+static inline vf vf_clamp(vf v, vf lo, vf hi) { v = vf_sel((vi)(v < lo), lo, v); return vf_sel((vi)(v > hi), hi, v); }
+#endif
 /* Rounded here and now: keeps the compiler from fusing a product into the addition that follows. */
 #if defined(__x86_64__) && VB == 64
 static inline vf vf_keep(vf a) { __asm__("" : "+v"(a)); return a; }

@@ -55,8 +55,7 @@ static inline __attribute__((always_inline)) vf end_of(const int kind, vf s, con
     if (kind == 3) return gemm_act(s, e->act);
     if (kind) s = (s - c->mean) * c->k + c->beta;
     if (kind == 2) s += m >= VL ? vf_load(e->rest + at) : vf_loadn(e->rest + at, m);
-    s = vf_sel((vi)(s < c->floor), c->floor, s);
-    return vf_sel((vi)(s > c->top), c->top, s);
+    return vf_clamp(s, c->floor, c->top);
 }
 #define BY_KIND(kind, body) switch (kind) { case 0: body(0) break; case 1: body(1) break; case 2: body(2) break; case 3: body(3) break; default: body(4) }
 
