@@ -73,7 +73,7 @@ void gemm_finish(float *c, int64_t ldc, int64_t rows, int nv, int64_t n, const s
 }
 
 /* ---- packing */
-enum { GEMM_PAD = 16 };
+enum { GEMM_PAD = 16, GEMM_BLOCK = 1 << 17 };           /* floats of packed columns that stay in an L2 */
 
 /* to[k][w] = B[k][n] or, transposed, B[n][k]. Lanes from n on are never stored: they hold whatever follows in B. */
 static void gemm_pack(float *to, const float *B, int64_t ldb, int tb, int64_t K, int64_t n, int w, const float *end) {
@@ -116,7 +116,7 @@ typedef struct gemm_job {
     float *C, *scratch;
     sum_end end;
     int64_t M, N, K, room;               /* room: floats of scratch for this thread */
-    int ta, tb, swapped, rows;      /* swapped: C is stored transposed; rows: of a tile */
+    int ta, tb, swapped, packed, rows;      /* swapped: C is stored transposed; packed: B is panels; rows: of a tile */
 } gemm_job;
 
 /* Write a tile of mr x n that is no whole number of vectors wide, or lies transposed in C: by way of a buffer. */
@@ -140,8 +140,8 @@ static void gemm_part(const gemm_job *j, int64_t t0, int64_t t1, int64_t p0, int
     int64_t most = copy ? 320 : j->ta ? 128 : 2048, blocks = (K + most - 1) / most, kc = (K + blocks - 1) / blocks;
     int64_t stride = kc + GEMM_PAD;
     float *acopy = j->scratch, *panels = acopy + MR_MAX * stride;
-    int64_t most_panels = (j->room - MR_MAX * stride) / (kc * NR);
-    int in_place = !j->tb && (N == VL || N == NR);      /* B is a panel already */
+    int64_t most_panels = j->packed ? (GEMM_BLOCK + kc * NR - 1) / (kc * NR) : (j->room - MR_MAX * stride) / (kc * NR);
+    int in_place = !j->packed && !j->tb && (N == VL || N == NR);      /* B is a panel already */
     float tile[MR_MAX * NR] __attribute__((aligned(64)));
     for (int64_t k0 = 0; k0 < K; k0 += kc) {
         int64_t k = K - k0 < kc ? K - k0 : kc;
@@ -164,7 +164,8 @@ static void gemm_part(const gemm_job *j, int64_t t0, int64_t t1, int64_t p0, int
                     int64_t step = nv * VL;
                     float *panel = panels + (q - q0) * kc * NR;
                     const float *source = j->B + (j->tb ? from * K + k0 : k0 * N + from), *b = panel;
-                    if (in_place) b = source;
+                    if (j->packed) b = j->B + q * K * NR + k0 * step;
+                    else if (in_place) b = source;
                     else if (t == t0 && !j->tb && n == NR) { pack = 1; b = source; step = ldb; }
                     else if (t == t0) gemm_pack(panel, source, ldb, j->tb, k, n, nv * VL, j->B + K * N);
                     /* what to ask for: the next tile, its rows dealt out to the panels; of sums over rows the next block, of A then B */
@@ -247,15 +248,25 @@ static void gemm_vector(const gemm_job *j, int64_t lo, int64_t hi) {
     }
 }
 
+FD_KERNEL(panels) {   /* P[panels, K, NR or, the last, perhaps VL] | B[K, N] | K, N */
+    int64_t K = c->i[0], N = c->i[1], lo, hi;
+    fd_share((N + NR - 1) / NR, 1, tid, nt, &lo, &hi);
+    for (int64_t q = lo; q < hi; q++) {
+        int64_t n = N - q * NR < NR ? N - q * NR : NR;
+        gemm_pack((float *)c->p[0] + q * K * NR, (const float *)c->p[1] + q * NR, N, 0, K, n, n > VL ? NR : VL, (const float *)c->p[1] + K * N);
+    }
+}
+
 FD_KERNEL(gemm) {   /* C[batch, M, N], scratch[nt, room] | A, B, (bias[N]), (mean[N], k[N], beta[N]), (rest[M, N]) | M, N, K, ta, tb, batch, sA, sB, sC, flags, room */
     int64_t batch = c->i[5], lo, hi;
     gemm_job j = {.M = c->i[0], .N = c->i[1], .K = c->i[2], .ta = (int)c->i[3], .tb = (int)c->i[4], .room = c->i[10],
-                  .swapped = (int)(c->i[9] >> 1 & 1), .end = end_read(c->p + 4, c->i[9] & 1, c->i[9] & 4, c->i[9] & 8, c->i[9] >> 4),
+                  .swapped = (int)(c->i[9] >> 1 & 1), .packed = (int)(c->i[9] >> 4 & 1),
+                  .end = end_read(c->p + 4, c->i[9] & 1, c->i[9] & 4, c->i[9] & 8, c->i[9] >> 5),
                   .scratch = (float *)c->p[1] + tid * c->i[10]};
     int most = j.N <= VL ? MR1 : MR;
     int64_t tiles = (j.M + most - 1) / most, panels = (j.N + NR - 1) / NR;
     /* Rows of C are shared, so that no two cores write (or prefetch) side by side; with few rows packing B twice costs more. */
-    int vector = j.M == 1, by_panels = panels >= nt && j.M < 48 * nt && panels > 1;
+    int vector = j.M == 1 && !j.packed, by_panels = panels >= nt && j.M < 48 * nt && panels > 1;
     if (!by_panels) tiles = (tiles + nt - 1) / nt * nt;
     j.rows = (int)((j.M + tiles - 1) / tiles);          /* even heights: a thin tile would wait for its own sums */
     tiles = (j.M + j.rows - 1) / j.rows;

@@ -133,7 +133,7 @@ def forward(y, x, w, b, more, strides, pads, dilation, groups, act):
     """The calls of a convolution; `more` (mean, k, beta, perhaps what is added) normalises its sums before they are written."""
     kernel, C, Co = w.shape[:-2], x.shape[-1], w.shape[-1]
     if plain(kernel, strides, pads, groups) and Co >= 16:
-        yield from gemm(y, x, w, y.size // Co, Co, C, bias=b, act=act, more=more)
+        yield from gemm(y, x, w, y.size // Co, Co, C, bias=b, act=act, more=more, keep=True)
         return
     flags = (b is not None) + 2 * (len(more) > 0) + 4 * (len(more) > 3) + 16 * ACTS[act]
     ints, up, strip = geometry(C, Co, x.shape[1:-1], y.shape[1:-1], kernel, strides, pads, dilation, groups, flags, x.shape[0])

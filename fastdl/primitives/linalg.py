@@ -4,7 +4,7 @@ import math
 import numpy as np
 
 from ..core import native
-from ..core.primitive import Scratch, primitive
+from ..core.primitive import Prepared, Scratch, primitive
 from .elementwise import relu6_grad, relu_grad, sigmoid_grad, tanh_grad
 from .movement import broadcast_to, reshape, transpose
 from .reduce import sum, sum_to
@@ -14,15 +14,18 @@ WIDEST, TALLEST = 32, 12                      # columns and rows of the largest 
 BLOCK = 1 << 17                               # floats of packed columns that a thread keeps at hand (half of an L2)
 
 
-def gemm(y, x, w, m, n, k, ta=0, tb=0, batch=1, strides=(0, 0, 0), bias=None, act=None, more=()):
-    """`more`: mean, k, beta, (rest) of the end (see gemm.c). One row; a product with one column, or with few and long ones, is computed as its own transpose."""
-    swapped = n == 1 or (ta and n <= 12 and bias is None)
+def gemm(y, x, w, m, n, k, ta=0, tb=0, batch=1, strides=(0, 0, 0), bias=None, act=None, more=(), keep=False):
+    """`more`: mean, k, beta, (rest) of the end (see gemm.c); `keep`: w is a weight, whose packed columns a plan may keep. One row; a product with one column, or with few and long ones, is computed as its own transpose."""
+    swapped = not keep and (n == 1 or (ta and n <= 12 and bias is None))
     if swapped:
         x, w, m, n, ta, tb, strides = w, x, n, m, not tb, not ta, (strides[1], strides[0], strides[2])
     depth = min(k, 2048)
-    room = 0 if m == 1 else TALLEST * (depth + 16) + max(depth * WIDEST, min(k * (n + WIDEST), BLOCK))
+    if keep:
+        w, source = Prepared(k * (n + WIDEST - 1)), w
+        yield "panels", [w], [source], [k, n]
+    room = TALLEST * (depth + 16) if keep else 0 if m == 1 else TALLEST * (depth + 16) + max(depth * WIDEST, min(k * (n + WIDEST), BLOCK))
     ins = [x, w] + ([bias] if bias is not None else []) + list(more)
-    flags = (bias is not None) + 2 * swapped + 4 * (len(more) > 0) + 8 * (len(more) > 3) + 16 * ACTS[act]
+    flags = (bias is not None) + 2 * swapped + 4 * (len(more) > 0) + 8 * (len(more) > 3) + 16 * keep + 32 * ACTS[act]
     yield "gemm", [y, Scratch(native.get_threads() * room)], ins, [m, n, k, int(ta), int(tb), batch, *strides, flags, room]
 
 
