@@ -225,16 +225,27 @@ FD_KERNEL(add_parts) {   /* y[n] | parts[m, n] | n, m: added in order */
    Taps outside the image are left out: `see` is what a row of outputs looks at. */
 typedef struct { const float *x; int64_t d0, d1, h0, h1, ds, hs, left, width; } depth_view;
 
+/* `three`: the stride of a row of three taps side by side, of which every pixel is loaded once; 0: any other shape. */
 static inline __attribute__((always_inline))
-void depthwise_tile(const int px, const int whole, const conv_shape *s, const depth_view *v, const float *a, const float *f, int64_t fs, int64_t kw0, int64_t kw1, int64_t m,
-                    float *y, const sum_end *e, int64_t col, int64_t at) {
+void depthwise_tile(const int px, const int three, const int whole, const conv_shape *s, const depth_view *v, const float *a, const float *f, int64_t fs,
+                    int64_t kw0, int64_t kw1, int64_t m, float *y, const sum_end *e, int64_t col, int64_t at) {
     const int64_t rs = s->step[2] * s->C, ks = s->dil[2] * s->C;
-    vf sum[8];
+    vf sum[9];
     EACH for (int j = 0; j < px; j++) sum[j] = vf_set1(0.f);
     for (int64_t kd = v->d0; kd < v->d1; kd++)
         for (int64_t kh = v->h0; kh < v->h1; kh++) {
             const float *p = a + kd * v->ds + kh * v->hs + kw0 * ks, *q = f + ((kd * s->k[1] + kh) * s->k[2] + kw0) * fs;
-            for (int64_t kw = kw0; kw < kw1; kw++, p += ks, q += fs) {
+            if (three) {
+                const vf w0 = vf_load(q), w1 = vf_load(q + fs), w2 = vf_load(q + 2 * fs);
+                EACH for (int j = 0; j <= px; j++) {
+                    vf x = vf_load(p + j * rs);
+                    if (three == 2 && j > 0) sum[j - 1] += x * w2;
+                    if (j < px) sum[j] += x * w0;
+                    if (three == 1) { if (j > 0) sum[j - 1] += x * w1; if (j > 1) sum[j - 2] += x * w2; }
+                    else if (j < px) sum[j] += vf_load(p + j * rs + ks) * w1;
+                }
+                if (three == 1) sum[px - 1] += vf_load(p + (px + 1) * rs) * w2;
+            } else for (int64_t kw = kw0; kw < kw1; kw++, p += ks, q += fs) {
                 vf w = whole ? vf_load(q) : vf_loadn(q, m);
                 EACH for (int j = 0; j < px; j++) sum[j] += (whole ? vf_load(p + j * rs) : vf_loadn(p + j * rs, m)) * w;
             }
@@ -262,6 +273,7 @@ FD_KERNEL(depthwise) {   /* y[N, out, C], strips[nt] | w[taps, C], x[N, in, C], 
     const float *wt = c->p[2], *x = c->p[3];
     const sum_end fin = CONV_END(s.flags);
     const int64_t fs = (s.flags & 8) ? -s.C : s.C, rs = s.step[2] * s.C, row = s.in[2] * s.C;
+    const int three = s.k[2] == 3 && s.dil[2] == 1 && s.step[2] <= 2 ? (int)s.step[2] : 0;
     const int far = s.N * s.in[0] * s.in[1] * row > 1 << 18;            /* more than lies near: ask for it */
     const int spread = s.up[0] > 1 || s.up[1] > 1 || s.up[2] > 1;      /* zeros between the inputs: by way of a strip that has them */
     if (s.flags & 8) wt += (taps - 1) * s.C;
@@ -296,9 +308,10 @@ FD_KERNEL(depthwise) {   /* y[N, out, C], strips[nt] | w[taps, C], x[N, in, C], 
                         for (int64_t i = 0; i < s.step[1]; i++) for (int64_t j = 0; j < px * s.step[2]; j++) __builtin_prefetch(ahead + i * row + j * s.C);
                         for (int64_t j = 0; j < px; j++) __builtin_prefetch(below + j * s.C, 1);
                     }
-#define TILE(px) case px: if (m == VL) depthwise_tile(px, 1, &s, &v, v.x + w * rs + k, wt + k, fs, kw0, kw1, m, y, &fin, k, at + w * s.C + k); \
-                          else depthwise_tile(px, 0, &s, &v, v.x + w * rs + k, wt + k, fs, kw0, kw1, m, y, &fin, k, at + w * s.C + k); break;
-                    switch (px) { TILE(8) TILE(4) TILE(2) TILE(1) }
+#define ONE(px, three, whole) depthwise_tile(px, three, whole, &s, &v, v.x + w * rs + k, wt + k, fs, kw0, kw1, m, y, &fin, k, at + w * s.C + k)
+#define TILE(px) case px: if (m < VL) ONE(px, 0, 0); else if (three == 1) ONE(px, 1, 1); else if (three == 2) ONE(px, 2, 1); else ONE(px, 0, 1); break;
+                    switch (px) { TILE(8) TILE(4) TILE(2) case 1: if (m < VL) ONE(1, 0, 0); else ONE(1, 0, 1); }
+#undef ONE
 #undef TILE
                 }
             }
