@@ -60,11 +60,12 @@ def rows_of(node):
 
 class Run:
     """What stands in a plan for the nodes of a run: their calls for `n` rows, behind a call that repeats them."""
-    name, alias, updates, reuse, extra = "chain", None, None, (), {}
+    alias, updates, reuse, extra = None, None, (), {}
 
     def __init__(self, nodes, inside, n):
         self.nodes, self.inside, self.n = nodes, inside, n
         self.total = nodes[0][2][0].shape[0]
+        self.name = f"{n} of {self.total} rows"
 
     def native(self, *_):
         return True
