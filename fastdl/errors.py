@@ -3,6 +3,7 @@
 Imports nothing of the package, so every layer of it may import this file.
 """
 import difflib
+import inspect
 
 
 class FileError(ValueError):
@@ -30,7 +31,7 @@ def names_of(module):
     """A module's __getattr__ that suggests the nearest of its names: `__getattr__ = names_of(globals())`."""
     def missing(name):
         here = module["__name__"]
-        hint = "" if name.startswith("__") else did_you_mean(name, [k for k in module if k[0] != "_"])
+        hint = "" if name.startswith("__") else did_you_mean(name, [k for k, v in module.items() if k[0] != "_" and not inspect.ismodule(v)])
         raise AttributeError(f"module {here!r} has no attribute {name!r}.{hint}")
     return missing
 

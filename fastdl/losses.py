@@ -109,6 +109,8 @@ def reduce_weighted_values(values, sample_weight=None, mask=None, reduction="sum
     if sample_weight is not None:
         sample_weight = as_dtype(sample_weight, dtype)
         values, sample_weight = squeeze_or_expand_to_same_rank(values, sample_weight)
+        if len(sample_weight.shape) == 1 < len(values.shape) and sample_weight.shape[0] == values.shape[0]:
+            sample_weight = ops.reshape(sample_weight, (-1,) + (1,) * (len(values.shape) - 1))       # one a sample, for all its steps
         values = weigh(values, sample_weight)
     return reduce_values(values, sample_weight, reduction)
 

@@ -223,6 +223,36 @@ def test_sequential_deferred_and_pop():
         model.layers[0](data((4, 7)))
 
 
+def test_a_layer_twice_in_a_row_shares_its_weights():
+    twice = layers.Dense(6)
+    model = fastdl.Sequential([layers.Input((6,)), twice, twice])
+    assert len(model.weights) == 2
+    x = data(X2)
+    same_twice = twice(twice(x))
+    np.testing.assert_allclose(model(x).numpy(), same_twice.numpy(), rtol=1e-6)
+    with pytest.raises(ValueError, match="another name"):
+        fastdl.Sequential([layers.Input((6,)), layers.Dense(6, name="a"), layers.Dense(6, name="a")])
+
+
+@pytest.mark.parametrize("f, message", [
+    (lambda: layers.Input((-5,)), "whole number"), (lambda: layers.Input((5.0,)), "whole number"), (lambda: layers.Lambda(5), "function"),
+    (lambda: layers.Dense(3)(None), "is None"), (lambda: layers.LSTM(3)("text"), "'text'"),
+    (lambda: fastdl.Sequential([layers.Dense(2)]).output_shape, "no output_shape yet"),
+    (lambda: fastdl.Sequential([layers.Dense(2)]).get_layer(), "name or an index"),
+])
+def test_slips_are_explained(f, message):
+    with pytest.raises((TypeError, ValueError, AttributeError), match=message):
+        f()
+
+
+def test_tables_and_old_keywords_go_into_layers():
+    pandas = pytest.importorskip("pandas")
+    x = data(X2)
+    dense, lstm = layers.Dense(3), layers.LSTM(3)
+    np.testing.assert_array_equal(dense(pandas.DataFrame(x)).numpy(), dense(x).numpy())
+    np.testing.assert_array_equal(lstm(inputs=data(X3)).numpy(), lstm(data(X3)).numpy())
+
+
 def test_trainable_is_recursive():
     model = fastdl.Sequential([layers.Input((4,)), layers.Dense(3), layers.Dense(2)])
     model.layers[0].trainable = False

@@ -13,6 +13,11 @@ RNG = np.random.default_rng(5)
 EPS = 1e-7
 
 
+def test_one_weight_a_sample_counts_for_all_its_steps():
+    t, p, w = RNG.random((4, 3, 2)), RNG.random((4, 3, 2)), RNG.random(4)
+    assert abs(float(losses.MeanSquaredError()(t, p, sample_weight=w)) - np.mean(((t - p) ** 2).mean(-1) * w[:, None])) < 1e-6
+
+
 def onehot(labels, n):
     return np.eye(n)[labels]
 

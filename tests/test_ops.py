@@ -355,6 +355,15 @@ def test_slices_at_places_known_only_at_run_time():
         same(g(X, np.int32(i), np.full((2, 3), 7, "float32")), want)
 
 
+def test_sizes_put_together_by_ops_while_tracing():
+    def tiled(x):
+        repeats = ops.concatenate([ops.expand_dims(ops.shape(x)[0], -1), ops.convert_to_tensor([1])], 0)
+        return ops.tile(ops.ones((1, 6)), repeats) * x
+    same(function(tiled)(X), X)
+    with pytest.warns(UserWarning, match="runs eagerly"):             # sizes that depend on the data are left to eager
+        same(function(lambda x: ops.tile(x, ops.cast(x[0, :2], "int32")))(np.full((2, 3), 2, "float32")), np.full((4, 6), 2.0))
+
+
 def test_gradients_of_ones_own():
     @ops.custom_gradient
     def clipped(x):

@@ -17,12 +17,48 @@ from fastdl import layers as L
 from fastdl import models, ops, saving
 from fastdl.callbacks import ModelCheckpoint
 from fastdl.errors import FileError
-from fastdl.saving import checkpoint
+from fastdl.saving import checkpoint, weights_h5
 
 GOLDEN = pathlib.Path(__file__).parent / "golden" / "saving"
 ANSWERS = np.load(GOLDEN / "answers.npz")
 X, Y = ANSWERS["x"], ANSWERS["y"]
 same = lambda a, b: all(np.array_equal(p, q) for p, q in zip(a, b)) and len(a) == len(b)
+
+
+def test_names_in_other_scripts(tmp_path):
+    """Written so that any reader of symbol tables knows them, and read as h5py marks them."""
+    model = keras.Sequential([keras.Input((3,), name="输入"), *(L.Dense(3, name=f"层{k}") for k in range(10))], name="模型")
+    for name in ("模型.h5", "模型.keras"):
+        model.save(tmp_path / name)
+        assert same(saving.load_model(tmp_path / name).get_weights(), model.get_weights())
+    model.save_weights(tmp_path / "权重.weights.h5")
+    model.load_weights(tmp_path / "权重.weights.h5")
+    with h5py.File(tmp_path / "模型.h5") as f:
+        assert sorted(f["model_weights"]) == sorted([f"层{k}" for k in range(10)] + ["top_level_model_weights"])
+    for count in (3, 10):
+        with h5py.File(tmp_path / "marked.h5", "w") as f:
+            for k in range(count):
+                f.require_group("layers").create_group(f"核{k}")["w"] = np.arange(4.0) + k
+        if count == 3:
+            with weights_h5.reading(tmp_path / "marked.h5", "marked.h5") as root:
+                made = {name: root.child("layers").array(f"{name}/w").tolist() for name in root.child("layers").names()}
+            assert made == {f"核{k}": [k, k + 1, k + 2, k + 3] for k in range(3)}
+        else:
+            with pytest.raises(FileError, match="more than 8 names"), weights_h5.reading(tmp_path / "marked.h5", "marked.h5") as root:
+                root.child("layers")
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="makedirs"):
+        keras.Sequential([keras.Input((3,)), L.Dense(1)]).save(tmp_path / "none" / "m.keras")
+
+
+def test_a_model_saved_before_its_first_step_comes_back_quietly(tmp_path, recwarn):
+    model = keras.Sequential([keras.Input((3,)), L.Dense(1)])
+    model.compile("adam", "mse")
+    model.save(tmp_path / "m.keras")
+    saving.load_model(tmp_path / "m.keras")
+    assert not [w for w in recwarn if "state of optimizer" in str(w.message)]
 
 
 @saving.register_keras_serializable("golden")

@@ -315,6 +315,74 @@ def test_bad_data_is_named(words, act):
     assert "Fix:" in str(caught.value)
 
 
+@pytest.mark.parametrize("words, act", [
+    (("list of 120 arrays", "np.stack"), lambda m, x, y: m.fit(list(x), list(y), verbose=0)),
+    (("`class_weight`", "dict(enumerate"), lambda m, x, y: m.fit(x, y, class_weight=[1, 2, 3], verbose=0)),
+    (("`class_weight`", "'balanced'"), lambda m, x, y: m.fit(x, y, class_weight="balanced", verbose=0)),
+    (("'data.csv'", "read_csv"), lambda m, x, y: m.fit("data.csv", y, verbose=0)),
+    (("a set",), lambda m, x, y: m.fit({1, 2}, y, verbose=0)),
+    (("complex", ".imag"), lambda m, x, y: m.fit(x.astype("complex64"), y, verbose=0)),
+    (("received None", "(None, 5)"), lambda m, x, y: m.fit(None, y, verbose=0)),
+    (("received 'hello'",), lambda m, x, y: m("hello")),
+    (("(5,)", "batch axis"), lambda m, x, y: m.predict(x[0], verbose=0)),
+    (("`y`: got None",), lambda m, x, y: m.evaluate(x, verbose=0)),
+    (("`y`: got None",), lambda m, x, y: m.fit(x, y, validation_data=x, verbose=0)),
+])
+def test_slips_of_learners_are_explained(words, act):
+    with pytest.raises((TypeError, ValueError)) as caught:
+        act(classifier(), *blobs())
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_steps_without_a_batch_size_share_the_data_out():
+    x, y = blobs()
+    model, seen = classifier(), []
+    model.fit(x, y, steps_per_epoch=5, shuffle=False, verbose=0, callbacks=[LambdaCallback(on_train_batch_end=lambda b, logs: seen.append(b))])
+    assert seen == [0, 1, 2, 3, 4]
+    other = classifier()
+    other.fit(x, y, batch_size=24, shuffle=False, verbose=0)
+    assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), other.get_weights()))
+    assert model.predict(x, steps=3, verbose=0).shape == (120, 3)
+
+
+def test_windows_keep_the_order_that_their_maker_chose():
+    series = np.arange(40.0)
+    windows = keras.utils.timeseries_dataset_from_array(series, series, 2, batch_size=8)
+    seen = []
+
+    class Look(keras.layers.Layer):
+        def call(self, x, training=False):
+            if training:
+                seen.append(float(np.asarray(x)[0, 0]))
+            return keras.ops.sum(x, axis=1, keepdims=True)
+
+    model = keras.Sequential([Look()])
+    model.compile("sgd", "mse", run_eagerly=True)
+    model.fit(windows, epochs=2, verbose=0)
+    assert seen == [0.0, 8.0, 16.0, 24.0, 32.0] * 2
+
+
+def test_targets_only_for_the_outputs_that_are_judged():
+    def model(**kwargs):
+        x = keras.Input((5,))
+        made = keras.Model(x, {"b": keras.layers.Dense(1, name="b")(x), "a": keras.layers.Dense(1, name="a")(x)})
+        made.compile("sgd", **kwargs)
+        return made
+    x, y = np.ones((8, 5), "float32"), np.zeros((8, 1), "float32")
+    assert set(model(loss={"a": "mse"}).fit(x, {"a": y}, verbose=0).history) == {"loss"}
+    inputs = keras.Input((5,))
+    listed = keras.Model(inputs, [keras.layers.Dense(1)(inputs), keras.layers.Dense(2)(inputs)])
+    listed.compile("sgd", ["mse", None])
+    assert listed.fit(x, y, verbose=0).history["loss"][0] > 0
+    listed.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="None for the output"):
+        listed.fit(x, [y, None], verbose=0)
+    both = model(loss={"b": "mse", "a": "mae"}, metrics={"b": ["mae"], "a": ["mse"]})
+    named = both.evaluate(x, {"a": y + 1, "b": y + 5}, verbose=0, return_dict=True)
+    assert both.evaluate(x, {"a": y + 1, "b": y + 5}, verbose=0) == [named[k] for k in ("loss", "b_loss", "a_loss", "a_mse", "b_mae")]
+
+
 def test_labels_for_a_one_hot_loss():
     x, y = blobs()
     with pytest.raises(ValueError, match="sparse_categorical_crossentropy"):
@@ -339,6 +407,15 @@ def test_errors_and_utils():
     assert to_categorical([0, 2], 3).tolist() == [[1, 0, 0], [0, 0, 1]]
     with pytest.raises(ValueError, match="label 3"):
         to_categorical([3], 3)
+    with pytest.raises(TypeError, match="np.unique"):
+        to_categorical(["cat", "dog"])
+    with pytest.raises(ValueError, match="TextVectorization"):
+        keras.utils.pad_sequences([["a"], ["b", "c"]])
+    with pytest.raises(ValueError, match="mean") as caught:
+        keras.optimizers.get("mean")
+    with pytest.raises(ValueError, match="Known names") as caught:
+        keras.initializers.get("he_nornal")
+    assert "fastdl>" not in str(caught.value)
     np.testing.assert_allclose(normalize([[3.0, 4.0], [0.0, 0.0]]), [[0.6, 0.8], [0, 0]])
     nested = {"b": [1, 2], "a": (3,)}
     assert tree.flatten(nested) == [3, 1, 2]

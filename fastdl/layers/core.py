@@ -26,6 +26,9 @@ class InputLayer(Layer):
             if not isinstance(shape, (list, tuple)):
                 raise ValueError(f"Input received shape={shape!r}; it wants a tuple: shape=({shape},).")
             batch_shape = (batch_size, *shape)
+        if any(isinstance(d, bool) or d is not None and (not hasattr(d, "__index__") or d < 0) for d in batch_shape):
+            raise ValueError(f"Input received the shape {tuple(batch_shape)} (batch first); each size is a whole number, or None "
+                             "for any size.")
         self.batch_shape = tuple(batch_shape)
         if dtype is not None:
             text = str(dtype) in ("string", "str", "object") or getattr(dtype, "kind", "f") in "OUS" or str(dtype).startswith("<U")
@@ -155,6 +158,8 @@ class Lambda(Layer):
 
     def __init__(self, function, output_shape=None, mask=None, arguments=None, **kwargs):
         super().__init__(**kwargs)
+        if not callable(function):
+            raise TypeError(f"Lambda received function={function!r:.60}; it wants a function of the input, as in Lambda(lambda x: x / 255).")
         self.function, self.arguments, self.mask = function, dict(arguments or {}), mask
         self._output_shape_arg, self.supports_masking = output_shape, mask is not None
 

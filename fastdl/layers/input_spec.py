@@ -25,8 +25,11 @@ def assert_input_compatibility(spec, inputs, layer):
         raise ValueError(f"Layer '{layer.name}' ({type(layer).__name__}) takes {len(specs)} inputs but received "
                          f"{len(tensors)}. Call it with a list of {len(specs)} tensors.")
     for s, x in zip(specs, tensors):
-        if s is None or not hasattr(x, "shape"):
+        if s is None or s.optional and x is None:
             continue
+        if not hasattr(x, "shape"):
+            raise TypeError(f"Input of layer '{layer.name}' ({type(layer).__name__}) is {x!r:.60} ({type(x).__name__}); it wants a "
+                            "tensor or an array. Does the function that makes it return one?")
         shape, rank = tuple(x.shape), len(x.shape)
         start = f"Input of layer '{layer.name}' ({type(layer).__name__}) has shape {shape}"
         if s.ndim is not None and rank != s.ndim:

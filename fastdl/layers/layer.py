@@ -390,6 +390,8 @@ class Layer(symbolic.Operation):
             if kind not in "fiub":
                 return x
             return convert_to_tensor(x, dtype=self.compute_dtype if kind == "f" and self.autocast else None)
+        if type(x).__name__ in ("DataFrame", "Series") and hasattr(x, "to_numpy"):
+            return self._convert(x.to_numpy())
         return x
 
     def __call__(self, *args, **kwargs):

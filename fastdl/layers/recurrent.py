@@ -113,7 +113,8 @@ class RNN(Layer):
                                  f"sequences of shape {tuple(sequences_shape)}: use Input(batch_shape=(batch, time, features)).")
             self._make_states(batch)
 
-    def __call__(self, sequences, initial_state=None, *args, **kwargs):
+    def __call__(self, sequences=None, initial_state=None, *args, **kwargs):
+        sequences = kwargs.pop("inputs", None) if sequences is None else sequences          # Keras 2 called it inputs
         if isinstance(sequences, (list, tuple)) and initial_state is None and len(sequences) == 1 + self._count() \
                 and getattr(sequences[0], "ndim", 0) >= 3 and getattr(sequences[-1], "ndim", 0) < sequences[0].ndim:
             sequences, initial_state = sequences[0], list(sequences[1:])        # [x, *states], as Keras 2 has it

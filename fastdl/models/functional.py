@@ -104,6 +104,9 @@ class Functional(Model):
                              "Pass a list with one array per Input.")
         out = []
         for x, t, name in zip(leaves, want, self.input_names):
+            if not hasattr(x, "shape"):
+                raise TypeError(f"Input {name!r} of model '{self.name}' received {x!r:.60} ({type(x).__name__}); the model wants an array "
+                                f"of shape {t.shape} (None = any size).")
             shape = tuple(x.shape)
             if len(shape) == len(t.shape) + 1 and shape[-1] == 1:
                 from fastdl import ops
@@ -114,9 +117,10 @@ class Functional(Model):
             shape = tuple(x.shape)
             if len(shape) != len(t.shape) or any(
                     a is not None and b is not None and a != b for a, b in zip(shape[1:], t.shape[1:])):
+                one = len(shape) == len(t.shape) - 1 and all(b in (None, a) for a, b in zip(shape, t.shape[1:]))
                 raise ValueError(f"Input {name!r} of model '{self.name}' has shape {shape}; the model wants shape {t.shape} "
-                                 f"(None = any size). Reshape the data to that shape, or change "
-                                 "the Input's shape.")
+                                 "(None = any size). " + ("For a single sample add the batch axis: np.asarray(x)[None]." if one else
+                                                          "Reshape the data to that shape, or change the Input's shape."))
             if isinstance(x, Tensor) and x.dtype != t.dtype:
                 from fastdl import ops
                 mask = getattr(x, "_keras_mask", None)

@@ -60,6 +60,8 @@ class Model(Trainer, Layer):
     def __getattr__(self, name):
         if name.startswith("_"):
             raise AttributeError(name)
+        if hasattr(type(self), name):                    # a property that raised AttributeError itself: its own words
+            return object.__getattribute__(self, name)
         from fastdl.errors import did_you_mean
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}.{did_you_mean(name, [k for k in dir(type(self)) if k[0] != '_'])}")
 
@@ -73,6 +75,8 @@ class Model(Trainer, Layer):
             if not -len(layers) <= index < len(layers):
                 raise ValueError(f"get_layer(index={index}): the model has {len(layers)} layers, 0 to {len(layers) - 1}.")
             return layers[index]
+        if name is None:
+            raise ValueError("get_layer() needs a name or an index, as in get_layer('dense') or get_layer(index=0).")
         for layer in layers:
             if layer.name == name:
                 return layer

@@ -37,7 +37,7 @@ class Sequential(Model):
                 raise ValueError(f"Sequential model '{self.name}' has layers already; Input must come first.")
             self._input_layer = layer
             return
-        if any(l is layer for l in self._sequence) or any(l.name == layer.name for l in self._sequence):
+        if any(l.name == layer.name and l is not layer for l in self._sequence):
             raise ValueError(f"Sequential model '{self.name}' has a layer named {layer.name!r} already. "
                              "Make a new layer, or give it another name=.")
         if not self._sequence and self._input_layer is None:

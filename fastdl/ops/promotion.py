@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import config
 from ..core import modes, state
-from ..core.tensor import Tensor, convert_to_tensor
+from ..core.tensor import Tensor, Variable, convert_to_tensor
 from ..primitives.elementwise import cast
 from ..primitives.movement import broadcast_to
 
@@ -103,10 +103,23 @@ def filled(shape, value, dtype):
     return constant(np.broadcast_to(scalar.numpy(), shape), dtype)
 
 
+def known(x):
+    """The array of a tensor; in a trace, of one that only constants went into (sizes that ops put together)."""
+    mode = state.current().mode
+    if x._a is not None or not modes.tracing():
+        return x.numpy()
+    prim, ins, outs, attrs = next((node for node in mode.nodes if any(o is x for o in node[2])), (None, (), (), None))
+    if prim is None or any(isinstance(i, Variable) for i in ins):
+        return x.numpy()                                 # an input or a weight: the error that says so
+    return prim.run_ref([known(i) for i in ins], attrs)[[o is x for o in outs].index(True)]
+
+
 def as_shape(shape):
     """A tuple of ints from an int, a list, an array or a tensor."""
     if isinstance(shape, Tensor):
-        shape = shape.numpy().tolist()
+        shape = known(shape).tolist()
+    elif isinstance(shape, (list, tuple)):
+        shape = [known(s).item() if isinstance(s, Tensor) else s for s in shape]
     try:
         return (operator.index(shape),) if not isinstance(shape, (tuple, list, np.ndarray)) else tuple(map(operator.index, shape))
     except TypeError:

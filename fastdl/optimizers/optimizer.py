@@ -413,6 +413,8 @@ class Optimizer:
                 v.assign(np.asarray(store[str(k)]))
             self.derive()
             return
+        if len(store.keys()) == 2 and not np.any(store["0"]):           # saved before the first step: there is no state
+            return
         if len(store.keys()) != len(self._variables):
             warnings.warn(f"The state of optimizer {self.name!r} is not loaded: the file has {len(store.keys())} variables, the optimizer "
                           f"{len(self._variables)}{'' if self.built else ' (it is not built yet)'}. Training goes on with a fresh state.",

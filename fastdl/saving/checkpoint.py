@@ -29,6 +29,9 @@ _count = itertools.count()
 def replacing(path):
     """A binary file to write; it takes the place of `path` when the block ends without an error, and only then."""
     path = os.path.realpath(os.fspath(path))                # a link stays a link: what it points to is replaced
+    folder = os.path.dirname(path)
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f"There is no folder {folder!r} to write {os.path.basename(path)!r} into. Fix: os.makedirs({folder!r})")
     temporary = _temporary(path)
     try:
         with open(temporary, "w+b") as f:

@@ -92,12 +92,36 @@ class File:
             self.groups[address] = self._members(address)
         return self.groups[address]
 
+    def _linked(self, address):
+        """The members of a group whose names are in other scripts: up to eight, one message each."""
+        found = {}
+        for kind, _, at, size in self.messages(address):
+            if kind == 0x02:
+                flags = self.number(at + 1, 1)
+                if self.number(at + 2 + 8 * (flags & 1), 8) != NOWHERE:
+                    raise FileError(f"{self.what} has a group of more than 8 names of which some are not in English letters. {OTHERWISE}")
+            if kind != 0x06:
+                continue
+            end, flags = at + size, self.number(at + 1, 1)
+            to = bool(flags & 8) and self.number(at + 2, 1) != 0
+            at += 2 + bool(flags & 8) + 8 * bool(flags & 4) + bool(flags & 16)
+            width = 1 << (flags & 3)
+            length, at = self.number(at, width), at + width
+            if at + length + (0 if to else 8) > end:
+                raise self.broken("a name is longer than its message")
+            try:
+                name = self.bytes(at, length).decode("utf-8")
+            except UnicodeDecodeError:
+                raise self.broken("a name is no text") from None
+            if name in found:
+                raise self.broken(f"the name {name!a:.80} comes twice")
+            found[name] = (NOWHERE, True) if to else (self.number(at + length, 8), False)
+        return found
+
     def _members(self, address):
         at = self.message(address, 0x11)
         if at is None:
-            if any(k in (0x02, 0x06) for k, *_ in self.messages(address)):
-                raise FileError(f"{self.what} uses a newer form of groups than Keras writes. {OTHERWISE}")
-            return None
+            return self._linked(address) if any(k in (0x02, 0x06) for k, *_ in self.messages(address)) else None
         tree, heap = self.number(at, 8), self.number(at + 8, 8)
         if self.bytes(heap, 4) != b"HEAP":
             raise self.broken("a group has no names")

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastdl.errors import FileError
 from fastdl.saving.serialization import functions, register_keras_serializable
-from fastdl.saving.weights_h5 import h5
+from fastdl.saving.weights_h5 import h5, make_array, make_group
 
 GONE = ("nb_filter", "border_mode", "dim_ordering", "output_dim_", "init")     # words of Keras 1
 CUT = 64512                                                 # bytes an HDF5 attribute may have
@@ -346,17 +346,17 @@ def write_weights(model, group, version):
     _names(group, "layer_names", [l.name for l in layers])
     group.attrs["backend"], group.attrs["keras_version"] = "fastdl", version
     for layer in layers:
-        inner, variables = group.create_group(layer.name), weights_of(layer)
+        inner, variables = make_group(group, layer.name), weights_of(layer)
         paths = _paths(layer.name, variables)
         _names(inner, "weight_names", paths)
         for path, v in zip(paths, variables):
-            inner.create_dataset(path, data=v.numpy())
+            make_array(inner, path, v.numpy())
     inner = {id(v) for l in layers for v in l.weights}
     own = [v for v in weights_of(model) if id(v) not in inner]
     top, paths = group.create_group("top_level_model_weights"), _paths("top_level", own)
     _names(top, "weight_names", paths)
     for path, v in zip(paths, own):
-        top.create_dataset(path, data=v.numpy())
+        make_array(top, path, v.numpy())
 
 
 def _full_name(loss):
@@ -386,4 +386,4 @@ def write_model(model, file, config, version, include_optimizer=True):
                 paths = _paths(model.optimizer.name, variables)
                 _names(group, "weight_names", paths)
                 for path, v in zip(paths, variables):
-                    group.create_dataset(path, data=v.numpy())
+                    make_array(group, path, v.numpy())

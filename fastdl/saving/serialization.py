@@ -285,7 +285,8 @@ def from_config_of(kind, config, custom_objects=None):
         if isinstance(config, str):
             found = classes(kind).get(config) or custom_object(config)
             if found is None:
-                raise unknown_name(kind[:-1], config, [k for k in classes(kind) if k.islower()] + custom_names())
+                raise unknown_name(kind[:-1], config, [k for k in classes(kind) if k.islower()]
+                                   + [k for k in custom_names() if not k.startswith("fastdl>")])
             return found() if isinstance(found, type) else found
         if not _is_config(config):
             raise FileError(f"a config of {kind} must be a name or a dict with class_name and config, got {config!r:.200}")

@@ -26,6 +26,23 @@ def h5():
     return h5py
 
 
+def make_group(parent, path):
+    """The group parent[path], made where it is missing.
+
+    Names are written as plain bytes: h5py marks those in other scripts, and HDF5 then makes groups of a form that not every
+    reader knows.
+    """
+    for part in filter(None, path.split("/")):
+        parent = parent[part] if part in parent else h5().Group(h5().h5g.create(parent.id, part.encode()))
+    return parent
+
+
+def make_array(parent, path, data):
+    """parent[path] = data"""
+    folder, _, name = path.rpartition("/")
+    h5().h5o.link(parent.create_dataset(None, data=data).id, make_group(parent, folder).id, name.encode())
+
+
 # ---------------------------------------------------------------- reading
 @contextlib.contextmanager
 def reading(source, what, trusted=False):
@@ -314,11 +331,11 @@ def write(model, file):
     """The weights of a model, and its optimizer's state, as an HDF5 file in Keras 3's layout."""
     with h5().File(file, "w") as f:
         for path, obj in walk(model):
-            group = f.create_group(f"{path}/vars" if path else "vars")
+            group = make_group(f, f"{path}/vars")
             if isinstance(getattr(obj, "name", None), str):
                 group.attrs["name"] = obj.name
             for key, array in own_variables(obj).items():
-                group.create_dataset(key, data=np.asarray(array))
+                make_array(group, key, np.asarray(array))
 
 
 def load(model, root, skip_mismatch=False, optimizer=True):

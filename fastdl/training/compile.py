@@ -52,16 +52,20 @@ def _weight_leaves(sample_weight, y_leaves_count, y_structure):
     return leaves * y_leaves_count if len(leaves) == 1 else leaves
 
 
-def align(y_true, y_pred, names):
-    """The leaves of y_true in the order of y_pred's leaves."""
-    if isinstance(y_true, dict) and not isinstance(y_pred, dict):
-        missing = [n for n in names if n not in y_true]
+def align(y_true, y_pred, names, losses=None):
+    """The leaves of y_true in the order of y_pred's leaves; None where an output without a loss has no target."""
+    judged = [True] * len(names) if losses is None or len(losses) != len(names) else [l is not None for l in losses]
+    if isinstance(y_true, dict) and (not isinstance(y_pred, dict) or not set(names) <= set(y_true)):
+        missing = [n for n, needs in zip(names, judged) if n not in y_true and needs]
         if missing:
             raise bad_argument("y", f"a dict with keys {sorted(y_true, key=str)}", f"the output names {names}",
                                "name the keys as the output layers")
-        return [y_true[n] for n in names]
+        return [y_true.get(n) for n in names]
     leaves = tree.flatten(y_true)
     count = len(tree.flatten(y_pred))
+    if len(leaves) < count and len(leaves) == sum(judged):
+        rest = iter(leaves)
+        return [next(rest) if needs else None for needs in judged]
     if len(leaves) != count:
         raise bad_argument("y", f"{len(leaves)} arrays", f"{count}, one for each output {names}",
                            "pass one target an output, as a list or a dict")
@@ -142,7 +146,8 @@ class CompileMetrics:
         if self.built:
             return
         names = _names(y_pred, self._output_names)
-        trues, preds = align(y_true, y_pred, names), tree.flatten(y_pred)
+        trues, preds = align(y_true, y_pred, names, losses), tree.flatten(y_pred)
+        self._losses = losses
         for weighted, given in zip((False, True), self._given):
             argument = "weighted_metrics" if weighted else "metrics"
             for k, specs in enumerate(self._by_output(argument, given, names)):
@@ -181,7 +186,7 @@ class CompileMetrics:
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         names = _names(y_pred, self._output_names)
-        trues, preds = align(y_true, y_pred, names), tree.flatten(y_pred)
+        trues, preds = align(y_true, y_pred, names, self._losses), tree.flatten(y_pred)
         weights = _weight_leaves(sample_weight, len(preds), y_pred)
         for k, metric, weighted, _ in self._entries:
             if weighted:
@@ -227,6 +232,8 @@ class CompileLoss:
             self._trackers = [fd_metrics.Mean(name=f"{n}_loss") if l is not None else None
                               for n, l in zip(names, self.losses)]
             self.metrics = [t for t in self._trackers if t is not None]
+            if isinstance(y_pred, dict) and isinstance(self._given, dict):           # as in Keras: in the order of compile(loss={...})
+                self.metrics.sort(key=lambda t: [*self._given].index(t.name[:-len("_loss")]))
         else:
             self._trackers = [None] * len(names)
         self.check(y_true, y_pred)
@@ -234,19 +241,22 @@ class CompileLoss:
 
     def check(self, y_true, y_pred):
         """Compare the shapes of targets and predictions before any arithmetic can broadcast them."""
-        for k, (t, p) in enumerate(zip(align(y_true, y_pred, self.names), tree.flatten(y_pred))):
+        for k, (t, p) in enumerate(zip(align(y_true, y_pred, self.names, self.losses), tree.flatten(y_pred))):
             if t is not None and self.losses[k] is not None:
                 check_target(self.losses[k], t, p, self.names[k] if len(self.names) > 1 else None)
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         if not self.built:
             self.build(y_true, y_pred)
-        trues, preds = align(y_true, y_pred, self.names), tree.flatten(y_pred)
+        trues, preds = align(y_true, y_pred, self.names, self.losses), tree.flatten(y_pred)
         weights = _weight_leaves(sample_weight, len(preds), y_pred)
         total = None
         for k, loss in enumerate(self.losses):
-            if loss is None or trues[k] is None and y_true is None:
+            if loss is None:
                 continue
+            if trues[k] is None:
+                raise bad_argument("y", f"None for the output {self.names[k]!r}", "targets, since compile() gave it a loss",
+                                   "pass its targets, or compile with loss None for that output")
             value = loss(trues[k], preds[k], sample_weight=weights[k])
             if self._trackers[k] is not None:
                 self._trackers[k].update_state(value, sample_weight=float(preds[k].shape[0]))

@@ -44,7 +44,10 @@ def to_array(x, argument="x"):
         except (TypeError, ValueError):
             raise bad_argument(argument, f"an array of Python objects, shape {a.shape}", "numbers in rows of one length",
                                "pad rows of different lengths, and turn words or categories into numbers", TypeError) from None
-    if a.dtype.kind in "USMmVc":
+    if a.dtype.kind == "c":
+        raise bad_argument(argument, f"complex numbers ({a.dtype})", "real numbers", "pass np.abs(x), or x.real and x.imag as two features",
+                           TypeError)
+    if a.dtype.kind in "USMmV":
         raise bad_argument(argument, f"an array of dtype {a.dtype}", "numbers",
                            "turn words or categories into whole numbers or one-hot vectors", TypeError)
     if a.dtype in (np.float64, np.float16, np.longdouble):
@@ -102,6 +105,9 @@ def check_lengths(x, y, sample_weight):
             raise bad_argument(name, f"the single number {a.item()!r}", "an array with an axis of samples", "wrap it: np.array([...])")
     lengths = {name: len(a) for name, a in parts}
     if len(set(lengths.values())) > 1:
+        if isinstance(x, (list, tuple)) and len(x) > 8:
+            raise bad_argument("x", f"a list of {len(x)} arrays of shape {x[0].shape}", "one array; a list holds one array for each "
+                               "input of the model", "if its entries are the samples, np.stack(x) joins them (the same for y)")
         shown = ", ".join(f"{name} has {n}" for name, n in lengths.items())
         raise bad_argument(parts[-1][0] if len(set(lengths.values())) == 2 else "x", f"different numbers of samples: {shown}",
                            "the same number in each", "compare the shapes; was one of them split, filtered or transposed alone?")
@@ -143,6 +149,10 @@ def class_weights_of(y, class_weight, argument="y"):
         raise bad_argument("class_weight", "a model with several outputs", "one output", "use sample_weight instead")
     if y is None:
         raise bad_argument("class_weight", "no targets y", "targets with class labels", "pass y")
+    if not hasattr(class_weight, "items"):
+        raise bad_argument("class_weight", f"{class_weight!r:.80}", "a dict from the class number to its weight, as in {0: 1.0, 1: 5.0}",
+                           "dict(enumerate(weights)) makes one of a list; scikit-learn's compute_class_weight('balanced', ...) "
+                           "gives such a list", TypeError)
     labels = y.argmax(-1) if y.ndim > 1 and y.shape[-1] > 1 else y.reshape(len(y), *y.shape[1:-1] if y.ndim > 1 else ())
     weights = np.ones(labels.shape, "float32")
     for label, weight in class_weight.items():
@@ -187,7 +197,8 @@ class ArraySource:
 
     def __init__(self, x, y=None, sample_weight=None, batch_size=None, shuffle=False, dtypes=None, steps=None):
         self.n = check_lengths(x, y, sample_weight)
-        batch_size = 32 if batch_size is None else batch_size
+        if batch_size is None:
+            batch_size = -(-self.n // steps) if steps else 32              # as in Keras: so many equal steps
         if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
             raise bad_argument("batch_size", repr(batch_size), "a whole number of at least 1", "batch_size=32 is usual")
         self.batch_size = int(batch_size)
@@ -425,7 +436,8 @@ def is_array_like(x):
     return isinstance(x, (np.ndarray, Tensor, int, float)) or hasattr(x, "__array__") or hasattr(x, "to_numpy")
 
 
-def make_source(x, y=None, sample_weight=None, batch_size=None, shuffle=False, class_weight=None, dtypes_of=None, check=True):
+def make_source(x, y=None, sample_weight=None, batch_size=None, shuffle=False, class_weight=None, dtypes_of=None, check=True,
+                steps=None):
     """The source for the data arguments of fit, evaluate or predict."""
     if is_array_like(x):
         x, y = to_arrays(x, "x"), to_arrays(y, "y")
@@ -439,13 +451,17 @@ def make_source(x, y=None, sample_weight=None, batch_size=None, shuffle=False, c
             sample_weight = extra if sample_weight is None else sample_weight * extra
         if sample_weight is not None:
             sample_weight = tree.map_structure(lambda a: None if a is None else a.astype("float32"), sample_weight)
-        return ArraySource(x, y, sample_weight, batch_size, shuffle, dtypes_of(x) if dtypes_of else None)
+        return ArraySource(x, y, sample_weight, batch_size, shuffle, dtypes_of(x) if dtypes_of else None, steps)
+    if isinstance(x, (str, bytes, set, frozenset)):
+        raise bad_argument("x", f"{x!r:.80}, a {type(x).__name__}", "arrays, a generator, a Sequence or a DataFrame",
+                           "read the file first (np.load, pandas.read_csv, fastdl.utils.image_dataset_from_directory)"
+                           if isinstance(x, (str, bytes)) else "a set has no order: pass a list or an array", TypeError)
     for name, value in (("y", y), ("sample_weight", sample_weight)):
         if value is not None:
             raise bad_argument(name, f"an array beside x of type {type(x).__name__}", "nothing: such an x brings its own targets",
                                "let each batch be (x, y) or (x, y, sample_weight)")
     if hasattr(x, "__getitem__") and hasattr(x, "__len__") and not hasattr(x, "collate_fn"):
-        return SequenceSource(x, shuffle=bool(shuffle), class_weight=class_weight)
+        return SequenceSource(x, shuffle=bool(shuffle) and not getattr(x, "keeps_order", False), class_weight=class_weight)
     if not hasattr(x, "__iter__"):
         raise bad_argument("x", f"an object of type {type(x).__name__}", "arrays, a generator, a Sequence or a DataFrame",
                            "convert it with np.asarray", TypeError)

@@ -234,7 +234,7 @@ class Trainer:
     def _score(self, data):
         x, y, sample_weight = fd_data.unpack_x_y_sample_weight(data)
         y_pred = self._call(x, False)
-        if self._compile_losses is not None and y is not None or self.losses or type(self).compute_loss is not Trainer.compute_loss:
+        if self._compile_losses is not None or self.losses or type(self).compute_loss is not Trainer.compute_loss:
             self._track_loss(self._loss_of(x, y, y_pred, sample_weight, False), x)
         return x, y, y_pred, sample_weight
 
@@ -368,7 +368,7 @@ class Trainer:
         from fastdl.training.compile import align
 
         preds = tree.flatten(y_pred)
-        trues = align(source.data[1], y_pred, self._compile_losses.names)
+        trues = align(source.data[1], y_pred, self._compile_losses.names, self._compile_losses.losses)
         for k, (loss, t, p) in enumerate(zip(self._compile_losses.losses, trues, preds)):
             if t is None or loss is None:
                 continue
@@ -386,6 +386,14 @@ class Trainer:
             raise TypeError(f"train_step/test_step returned {type(out).__name__}; wanted a dict of logs. "
                             'Fix: return {"loss": loss} or return {m.name: m.result() for m in self.metrics}.')
         return {k: _to_python(v) for k, v in out.items()}
+
+    def _as_list(self, logs):
+        """The values as evaluate() lists them: Keras 3 puts the names of `metrics` first, then the others by alphabet."""
+        if config.compat() != "keras2":
+            first = [m.name for m in self.metrics if m.name in logs]
+            logs = {name: logs[name] for name in [*first, *sorted(set(logs) - set(first))]}
+        flat = [u for v in logs.values() for u in (v.values() if isinstance(v, dict) else [v])]
+        return flat[0] if len(flat) == 1 else flat
 
     def _epoch_logs(self, out, quiet):
         logs = self._logs(out, quiet)
@@ -426,7 +434,7 @@ class Trainer:
             arrays = (fd_data.to_arrays(x, "x"), fd_data.to_arrays(y, "y"), fd_data.to_arrays(sample_weight, "sample_weight"))
             fd_data.check_lengths(*arrays)
             (x, y, sample_weight), validation_data = fd_data.train_validation_split(arrays, validation_split)
-        source = fd_data.make_source(x, y, sample_weight, batch_size, shuffle, class_weight, self._dtypes_of)
+        source = fd_data.make_source(x, y, sample_weight, batch_size, shuffle, class_weight, self._dtypes_of, steps=steps_per_epoch)
         self._prepare(source.first())
         self._check_labels(source)
         validation = None
@@ -496,14 +504,14 @@ class Trainer:
         _legacy("evaluate", legacy)
         verbose = _bar_wanted(verbose)
         _check_verbose(verbose)
-        source = fd_data.make_source(x, y, sample_weight, batch_size, dtypes_of=self._dtypes_of)
+        source = fd_data.make_source(x, y, sample_weight, batch_size, dtypes_of=self._dtypes_of, steps=steps)
         self._prepare(source.first(), training=False)
         self._check_labels(source)
         if not isinstance(callbacks, CallbackList):
             callbacks = CallbackList(callbacks, add_progbar=verbose != 0, model=self, verbose=verbose, epochs=1,
                                      steps=steps or source.steps)
         logs = self._evaluate(source, steps, callbacks)
-        return logs if return_dict else _as_list(logs)
+        return logs if return_dict else self._as_list(logs)
 
     def _evaluate(self, source, steps, callbacks):
         step, quiet = self.make_test_function(), self._plain("test_step")
@@ -529,7 +537,7 @@ class Trainer:
         _legacy("predict", legacy)
         verbose = _bar_wanted(verbose)
         _check_verbose(verbose)
-        source = fd_data.make_source(x, batch_size=batch_size, dtypes_of=self._dtypes_of, check=False)
+        source = fd_data.make_source(x, batch_size=batch_size, dtypes_of=self._dtypes_of, check=False, steps=steps)
         if not self.built:
             self._dry_run(source.first()[0])
         if not isinstance(callbacks, CallbackList):
@@ -561,7 +569,7 @@ class Trainer:
         self._prepare(batch)
         self.reset_metrics()
         logs = self._epoch_logs(self.make_train_function()(batch), self._plain("train_step"))
-        return logs if return_dict else _as_list(logs)
+        return logs if return_dict else self._as_list(logs)
 
     def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
         """The loss, or [loss, metrics...], of this batch; nothing is trained."""
@@ -570,7 +578,7 @@ class Trainer:
         self._prepare(batch, training=False)
         self.reset_metrics()
         logs = self._epoch_logs(self.make_test_function()(batch), self._plain("test_step"))
-        return logs if return_dict else _as_list(logs)
+        return logs if return_dict else self._as_list(logs)
 
     def predict_on_batch(self, x):
         """model(x) for this batch, as NumPy."""
@@ -600,12 +608,6 @@ class Trainer:
 
     def predict_generator(self, generator, steps=None, **kwargs):
         return self.predict(generator, steps=steps, **{"verbose": 0, **kwargs})
-
-
-def _as_list(logs):
-    values = [v for v in logs.values()]
-    flat = [u for v in values for u in (v.values() if isinstance(v, dict) else [v])]
-    return flat[0] if len(flat) == 1 else flat
 
 
 def _due(epoch, validation_freq):

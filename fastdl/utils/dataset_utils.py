@@ -25,6 +25,8 @@ class BatchDataset(PyDataset):
         self.class_names = self.file_paths = None
         self.on_epoch_end()
 
+    keeps_order = True                           # fit(shuffle=True) leaves the batches in the order that `shuffle` here gave
+
     def __len__(self):
         return -(-self.n // (self.batch_size or 1))
 

@@ -13,6 +13,9 @@ def to_categorical(x, num_classes=None):
     [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """
     labels = np.asarray(x)
+    if labels.dtype.kind not in "fiub":
+        raise bad_argument("x", f"labels of dtype {labels.dtype}", "whole-number class labels from 0",
+                           "number the words first: names, x = np.unique(x, return_inverse=True)", TypeError)
     if labels.dtype.kind == "f" and not np.array_equal(labels, np.floor(labels)):
         raise bad_argument("x", "fractions", "whole-number class labels", "round or encode the labels first")
     labels = labels.astype(np.int64)

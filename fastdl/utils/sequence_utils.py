@@ -25,6 +25,9 @@ def pad_sequences(sequences, maxlen=None, dtype="int32", padding="pre", truncati
     lengths = [len(s) for s in sequences]
     if maxlen is None:
         maxlen = max(lengths, default=0)
+    if any(isinstance(v, str) for s in sequences[:1] for v in s) and np.dtype(dtype).kind in "iufb":
+        raise bad_argument("sequences", "sequences of text", f"numbers, since dtype is {dtype}",
+                           "turn the words into numbers first (layers.TextVectorization), or pass dtype=object")
     inner = next((np.asarray(s).shape[1:] for s in sequences if len(s)), ())
     dtype_is_text = np.issubdtype(dtype, np.str_) or np.issubdtype(dtype, np.object_)
     if isinstance(value, str) and dtype != object and not dtype_is_text:
