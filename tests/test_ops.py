@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+import fastdl
 from fastdl import ops
 from fastdl.core import modes
 from fastdl.core.function import function
@@ -337,6 +338,9 @@ def test_loops():
     same(g(X), X * 8)
     carry, ys = ops.scan(lambda c, x: (c + x, c * x), np.zeros(6, "float32"), X, reverse=True)
     same(carry, X.sum(0)), same(ys[3], X[3] * 0), same(ys[2], X[3] * X[2])
+    inputs = fastdl.Input((6,))
+    _, doubled = ops.while_loop(lambda i, v: i < 3, lambda i, v: (i + 1, v * 2), (0, inputs))
+    same(fastdl.Model(inputs, ops.fori_loop(0, 2, lambda i, v: v + i, doubled))(X), X * 8 + 1)
     for n in range(1, 7):
         same(ops.associative_scan(ops.add, X[:, :n], axis=1), np.cumsum(X[:, :n], 1), 1e-5)
         same(ops.associative_scan(ops.add, X[:, :n], axis=1, reverse=True), np.cumsum(X[:, :n][:, ::-1], 1)[:, ::-1], 1e-5)

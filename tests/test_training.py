@@ -363,6 +363,20 @@ def test_windows_keep_the_order_that_their_maker_chose():
     assert seen == [0.0, 8.0, 16.0, 24.0, 32.0] * 2
 
 
+def test_losses_after_fit_have_values():
+    class Penalty(keras.layers.Layer):
+        def call(self, x):
+            self.add_loss(keras.ops.mean(x))
+            return x
+    model = keras.Sequential([keras.Input((5,)), Penalty(), keras.layers.Dense(1, kernel_regularizer="l2")])
+    model.compile("sgd", "mse")
+    x = np.ones((8, 5), "float32")
+    model.fit(x, x[:, :1], verbose=0)
+    assert len(model.losses) == 1 and float(model.losses[0]) > 0
+    model(x)
+    assert abs(float(model.losses[0]) - 1) < 1e-6 and len(model.losses) == 2
+
+
 def test_targets_only_for_the_outputs_that_are_judged():
     def model(**kwargs):
         x = keras.Input((5,))

@@ -276,6 +276,7 @@ def _loop_value(x):
     return x if x is None or (modes.tracing() and isinstance(x, (int, float))) else to_tensor(x)
 
 
+@op
 def while_loop(cond, body, loop_vars, maximum_iterations=None):
     """v = loop_vars; while cond(*v): v = body(*v)
 
@@ -301,6 +302,7 @@ def while_loop(cond, body, loop_vars, maximum_iterations=None):
     return values[0] if single else kind(values)
 
 
+@op
 def fori_loop(lower, upper, body_fun, init_val):
     """v = init_val; for i in lower, ..., upper-1: v = body_fun(i, v); a trace unrolls it"""
     value = init_val

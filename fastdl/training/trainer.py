@@ -285,7 +285,12 @@ class Trainer:
             return lambda data: step(self._tensors(data))
         from fastdl.core.function import function
 
-        compiled = function(step)
+        def traced(data):
+            out = step(data)
+            self._clear_losses()                 # what a trace adds to model.losses has no value outside it
+            return out
+
+        compiled = function(traced)
         compiled.__name__ = f"{name.replace('_quiet_', '')} of model '{self.name}'"
         return compiled
 
