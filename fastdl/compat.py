@@ -92,9 +92,8 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
                 dotted = name[len(root) + 1:]
                 break
         if name == "tensorflow":
-            made = types.ModuleType(name)
-            made.__path__, made.__version__ = [], "0"
-            return made
+            from .tensorflow_names import TensorFlow
+            return TensorFlow(name)
         try:
             found = resolve(dotted)
         except AttributeError:
@@ -127,6 +126,7 @@ finder, moved = Finder(), Moved()
 def install_as_keras(era=None):
     """Puts `keras` and `tensorflow.keras` into sys.modules, so that a program's import lines stay as they are.
 
+    `tensorflow` is a stand-in with tf.keras, tf.GradientTape, tf.data.Dataset and common functions (tensorflow_names.py).
     era="keras2" or "keras3" also calls config.set_compat(era). Call it before the program imports Keras.
 
     >>> import fastdl; fastdl.install_as_keras()

@@ -70,6 +70,49 @@ def test_misspelt_imports_name_the_nearest(line, nearest):
     assert "Did you mean" in out and f'"{nearest}"' in out
 
 
+def test_programs_that_use_tensorflow_beside_its_keras():
+    """A gradient penalty, a loop of one's own and a tf.data pipeline; what is missing says so."""
+    code = """
+import numpy as np
+import fastdl; fastdl.install_as_keras()
+import tensorflow as tf
+from tensorflow import keras
+X, y = np.arange(12.0).reshape(6, 2) / 12, np.array([0, 1, 1, 0, 1, 0])
+model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, activation=tf.nn.tanh), keras.layers.Dense(1)])
+optimizer, loss_fn = tf.keras.optimizers.SGD(0.5), tf.keras.losses.BinaryCrossentropy(from_logits=True)
+data = tf.data.Dataset.from_tensor_slices((X, y)).shuffle(6, seed=1).batch(4).prefetch(tf.data.AUTOTUNE)
+@tf.function(jit_compile=True)
+def step(x, t):
+    with tf.GradientTape() as tape:
+        with tf.GradientTape() as inner:
+            inner.watch(x)
+            out = model(x, training=True)
+        slope = tf.sqrt(tf.reduce_sum(tf.square(inner.gradient(out, x)), axis=1))
+        loss = loss_fn(tf.expand_dims(t, -1), out) + tf.reduce_mean((slope - 1.0) ** 2)
+    grads = tape.gradient(loss, model.trainable_variables)
+    optimizer.apply_gradients(zip(grads, model.trainable_variables))
+    return loss
+losses = [float(step(a, b)) for _ in range(20) for a, b in data]
+assert losses[-1] < losses[0], losses
+x = tf.constant([[1.0, -2.0], [3.0, 4.0]])
+same = lambda a, b: np.testing.assert_allclose(np.asarray(a), b, rtol=1e-6)
+same(tf.matmul(x, x, transpose_b=True), np.array(x) @ np.array(x).T), same(tf.argmax(x), [1, 1]), same(tf.gather(x, [1]), [[3, 4]])
+same(tf.where(x > 1), [[1, 0], [1, 1]]), same(tf.one_hot([1], depth=2, on_value=5.0), [[0, 5]]), same(tf.identity(x), np.array(x))
+same(tf.split(x, [1, 1], axis=1)[1], [[-2], [4]]), same(tf.math.l2_normalize(tf.constant([3.0, 4.0])), [0.6, 0.8])
+same(tf.clip_by_value(tf.cast(x, tf.int32), 0, 3), [[1, 0], [3, 3]]), same(tf.linalg.matrix_transpose(x)[0], [1, 3])
+same(tf.nn.sigmoid_cross_entropy_with_logits(labels=tf.ones(1), logits=tf.zeros(1)), np.log([2.0]))
+assert tf.config.list_physical_devices("GPU") == []
+for name in ("strings", "reduce_men"):
+    try:
+        getattr(tf, name)
+    except AttributeError as error:
+        print(error)
+"""
+    out = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
+    assert out.returncode == 0, out.stderr
+    assert "no `tensorflow.strings`" in out.stdout and '"reduce_mean"' in out.stdout
+
+
 def test_smart_resize_crops_before_it_resizes():
     x = np.arange(4 * 8, dtype="float32").reshape(4, 8, 1)
     y = fastdl.preprocessing.image.smart_resize(x, (4, 4))

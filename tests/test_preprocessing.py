@@ -2,9 +2,11 @@
 import numpy as np
 import pytest
 
+import fastdl
 from fastdl.preprocessing import sequence, text
 from fastdl.preprocessing.affine import apply_affine_transform, warp
 from fastdl.preprocessing.image import ImageDataGenerator
+from fastdl.utils.dataset import Dataset
 
 
 def test_pad_sequences():
@@ -60,8 +62,41 @@ def test_series():
     g = sequence.TimeseriesGenerator(data, data, length=4, sampling_rate=2, batch_size=4)
     assert len(g) == 2 and g[0][0].tolist() == [[0, 2], [1, 3], [2, 4], [3, 5]] and g[0][1].tolist() == [4, 5, 6, 7]
     d = sequence.timeseries_dataset_from_array(data, data * 10, 3, sequence_stride=2, batch_size=2, start_index=1)
-    assert [x.tolist() for x, _ in d] == [[[1, 2, 3], [3, 4, 5]], [[5, 6, 7], [7, 8, 9]]]
+    assert [x.numpy().tolist() for x, _ in d] == [[[1, 2, 3], [3, 4, 5]], [[5, 6, 7], [7, 8, 9]]]
     assert d[1][1].tolist() == [50, 70]
+
+
+def test_chains_of_elements():
+    made = lambda d: [e.numpy().tolist() for e in d]
+    ten = Dataset.range(10)
+    evens = ten.filter(lambda v: v % 2 == 0).map(lambda v: v * 10)
+    assert made(evens) == made(evens) == [0, 20, 40, 60, 80] and evens.cardinality() == -2
+    assert made(ten.batch(4)) == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]] and len(ten.batch(4, drop_remainder=True)) == 2
+    assert made(ten.batch(4).unbatch()) == made(ten) and made(ten.take(2).repeat(2)) == [0, 1, 0, 1]
+    assert made(ten.skip(8).concatenate(ten.take(1))) == [8, 9, 0] and len(ten.skip(8).concatenate(ten.take(1))) == 3
+    mixed = ten.shuffle(4, seed=3)
+    first, second = made(mixed), made(mixed)
+    assert sorted(first) == made(ten) and first != second and all(v < k + 4 for k, v in enumerate(first))
+    assert [(int(k), int(a), int(b)) for k, (a, b) in Dataset.zip((ten, ten.skip(7))).enumerate()] == [(0, 0, 7), (1, 1, 8), (2, 2, 9)]
+    with pytest.raises(TypeError, match="infinite"):
+        len(ten.repeat())
+    read = []
+    kept = Dataset.from_generator(lambda: (read.append(k) or k for k in range(3))).cache()
+    assert made(kept) == made(kept) == [0, 1, 2] == read
+    with pytest.raises(ValueError, match="rows"):
+        Dataset.from_tensor_slices((np.ones(3), np.ones(4)))
+
+
+def test_fit_reads_chains():
+    x, y = np.random.default_rng(0).normal(size=(20, 3)).astype("float32"), np.arange(20.0, dtype="float32")
+    def fitted(*data, **kwargs):
+        fastdl.utils.set_random_seed(0)
+        model = fastdl.Sequential([fastdl.Input((3,)), fastdl.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        return model.fit(*data, epochs=2, verbose=0, **kwargs).history["loss"]
+    data = Dataset.from_tensor_slices((x, y))
+    assert fitted(data.batch(8)) == fitted(x, y, batch_size=8, shuffle=False)
+    assert len(fitted(data.repeat().batch(4), steps_per_epoch=3)) == 2
 
 
 def test_text_folders(tmp_path):

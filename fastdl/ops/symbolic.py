@@ -78,6 +78,8 @@ class KerasTensor:
     def __int__(self):
         raise self._no_value("int()")
 
+    __array_priority__ = 100                     # NumPy's arrays leave the operators to this class
+
     def __array__(self, *args, **kwargs):
         raise self._no_value("converting it to a NumPy array")
 

@@ -464,5 +464,6 @@ def make_source(x, y=None, sample_weight=None, batch_size=None, shuffle=False, c
         return SequenceSource(x, shuffle=bool(shuffle) and not getattr(x, "keeps_order", False), class_weight=class_weight)
     if not hasattr(x, "__iter__"):
         raise bad_argument("x", f"an object of type {type(x).__name__}", "arrays, a generator, a Sequence or a DataFrame",
-                           "convert it with np.asarray", TypeError)
+                           "call it: a generator function gives batches only when called" if callable(x) else "convert it with np.asarray",
+                           TypeError)
     return IteratorSource(x, class_weight=class_weight)

@@ -323,6 +323,8 @@ class Trainer:
                 if ours:
                     raise
                 y_pred = None               # a model with a train_step of its own may have no call() for this data
+            if ours and self.compiled and losses is not None and any(p is None for p in tree.flatten(y_pred)):
+                raise ValueError(f"call() of model '{self.name}' returned {y_pred!r:.80}; wanted its outputs. Is a `return` missing at its end?")
             if y_pred is not None and y is not None and self.compiled:
                 wrong_structure = False
                 try:

@@ -4,28 +4,30 @@ import os
 import numpy as np
 
 from fastdl.errors import bad_argument
+from fastdl.utils.dataset import Dataset
 from fastdl.utils.numerical import to_categorical
 from fastdl.utils.py_dataset import PyDataset
 
 
-class BatchDataset(PyDataset):
+class BatchDataset(Dataset, PyDataset):
     """batch k = stack of load(i) for the k-th `batch_size` of the order; (x, y) when there are targets
 
     The order is drawn anew after each pass when `shuffle` is set. batch_size=None yields single samples.
     """
 
     def __init__(self, n, load, targets=None, batch_size=32, shuffle=False, seed=None):
-        super().__init__()
+        PyDataset.__init__(self)
         if batch_size is not None and batch_size < 1:
             raise bad_argument("batch_size", batch_size, "a whole number of at least 1, or None", "batch_size=32 is usual")
-        self.n, self.load, self.targets, self.batch_size, self.shuffle = n, load, targets, batch_size, shuffle
+        self.n, self.load, self.targets, self.batch_size, self.reshuffled = n, load, targets, batch_size, shuffle
         self._rng = np.random.RandomState(seed) if shuffle else None
         self._maps = ()
         self.order = np.arange(n)
         self.class_names = self.file_paths = None
         self.on_epoch_end()
 
-    keeps_order = True                           # fit(shuffle=True) leaves the batches in the order that `shuffle` here gave
+    def cardinality(self):
+        return len(self)
 
     def __len__(self):
         return -(-self.n // (self.batch_size or 1))
@@ -45,13 +47,13 @@ class BatchDataset(PyDataset):
             batch = function(*batch) if isinstance(batch, tuple) else function(batch)
         return batch
 
-    def __iter__(self):
+    def _elements(self):
         for k in range(len(self)):
             yield self[k]
         self.on_epoch_end()
 
     def on_epoch_end(self):
-        if self.shuffle:
+        if self.reshuffled:
             self._rng.shuffle(self.order)
 
     def map(self, function, num_parallel_calls=None):
@@ -60,10 +62,6 @@ class BatchDataset(PyDataset):
         other.__dict__.update(self.__dict__)
         other._maps = (*self._maps, function)
         return other
-
-    def prefetch(self, buffer_size=None):
-        """Accepted as in tf.data: nothing to do, batches are read in order."""
-        return self
 
 
 def _subfolders(directory):
@@ -170,7 +168,7 @@ def dataset_from_directory(directory, labels, label_mode, class_names, formats, 
     def make(part):
         chosen, numbers = get_training_or_validation_split(paths, labels, validation_split, part)
         if not chosen:
-            raise bad_argument("directory", f"no {part or ''} files in {os.fspath(directory)!r}", f"files ending in {', '.join(formats)}",
+            raise bad_argument("directory", f"no {part + ' ' if part else ''}files in {os.fspath(directory)!r}", f"files ending in {', '.join(formats)}",
                                "check the folder and validation_split")
         targets = encode_labels(numbers, label_mode, len(class_names or ()))
         again = shuffle and part != "validation" if subset == "both" else shuffle
