@@ -61,10 +61,12 @@ class SwapEMAWeights(Callback):
     def on_epoch_end(self, epoch, logs=None):
         if self.swap_on_epoch and not self.swapped:
             self._swap()
+            if self.swapped and (epoch == self.params["epochs"] - 1 or self.model.stop_training):
+                for variable, average in zip(self.model.optimizer._trainable_variables, self.model.optimizer._averages):
+                    average.assign(variable)             # fit() ends by putting the averages into the model
 
     def on_train_end(self, logs=None):
-        if self.swapped:
-            self._swap()
+        self.swapped = False
 
     def on_test_begin(self, logs=None):
         if not self.swapped:

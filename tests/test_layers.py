@@ -245,6 +245,22 @@ def test_slips_are_explained(f, message):
         f()
 
 
+def test_an_optional_input_may_be_none():
+    class Plus(layers.Layer):
+        def call(self, x, y=None):
+            return x if y is None else x + y
+    a, b = layers.Input((6,)), layers.Input((6,), optional=True)
+    model, x = fastdl.Model([a, b], Plus()(a, b)), data(X2)
+    np.testing.assert_array_equal(model([x, None]).numpy(), x)
+    np.testing.assert_array_equal(model([x, x]).numpy(), x + x)
+    with pytest.raises(TypeError, match="received None"):
+        model([None, x])
+
+
+def test_the_output_of_a_layer_not_yet_built():
+    assert layers.Dense(3).compute_output_spec(fastdl.KerasTensor((2, 4))).shape == (2, 3)
+
+
 def test_tables_and_old_keywords_go_into_layers():
     pandas = pytest.importorskip("pandas")
     x = data(X2)

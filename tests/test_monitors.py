@@ -123,6 +123,16 @@ def test_swapped_averages_are_evaluated_and_put_back():
         model().fit(X, Y, verbose=0, validation_data=(X, Y), callbacks=[callbacks.SwapEMAWeights()])
 
 
+@pytest.mark.parametrize("stop", [False, True])
+def test_swapping_at_each_epoch_leaves_the_averages_behind(stop):
+    made = []
+    for swaps in ([], [callbacks.SwapEMAWeights(swap_on_epoch=True)]):
+        made.append(model(optimizers.Adam(0.05, use_ema=True, ema_momentum=0.5)))
+        first = [callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: setattr(made[-1], "stop_training", stop))]
+        made[-1].fit(X, Y, epochs=3, shuffle=False, verbose=0, callbacks=first + swaps)
+    assert all(np.array_equal(a, b) for a, b in zip(made[0].get_weights(), made[1].get_weights()))
+
+
 def test_loss_scale_leaves_the_steps_as_they_are(tmp_path):
     plain, scaled = model(optimizers.Adam(0.01)), model(optimizers.LossScaleOptimizer(optimizers.Adam(0.01), initial_scale=1024.0))
     history = [m.fit(X, Y, epochs=3, batch_size=4, shuffle=False, verbose=0).history["loss"] for m in (plain, scaled)]

@@ -520,6 +520,8 @@ class Layer(symbolic.Operation):
         return map_structure(lambda t: t.shape, y)
 
     def compute_output_spec(self, *args, **kwargs):
+        if not self.built:
+            self._maybe_build(dict(inspect.signature(self.call).bind(*args, **kwargs).arguments))
         return symbolic.infer(self.call, args, kwargs)
 
     # ------------------------------------------------------------ graph views

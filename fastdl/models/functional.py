@@ -104,6 +104,9 @@ class Functional(Model):
                              "Pass a list with one array per Input.")
         out = []
         for x, t, name in zip(leaves, want, self.input_names):
+            if x is None and t._keras_history[0].optional:
+                out.append(None)
+                continue
             if not hasattr(x, "shape"):
                 raise TypeError(f"Input {name!r} of model '{self.name}' received {x!r:.60} ({type(x).__name__}); the model wants an array "
                                 f"of shape {t.shape} (None = any size).")
