@@ -137,9 +137,9 @@ def is_traceback_filtering_enabled():
 
 
 def enable_flash_attention():
-    """Accepted: attention has one kernel here."""
+    """Accepted, and means "as you like" as in Keras: attention has one kernel here."""
     global _flash
-    _flash = True
+    _flash = None
 
 
 def disable_flash_attention():

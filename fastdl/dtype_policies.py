@@ -5,6 +5,7 @@ float16, bfloat16, int8 and float8 have no kernels on a CPU: their policies are 
 from fastdl import config
 
 __all__ = ["DTypePolicy", "FloatDTypePolicy", "DTypePolicyMap", "get", "serialize", "deserialize"]
+_NO_FLOATS = ("bool", "string", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")     # tables, indices, words
 _NO_KERNELS = ("float16", "bfloat16", "mixed_float16", "mixed_bfloat16")
 
 
@@ -23,9 +24,9 @@ class DTypePolicy:
 
     def __init__(self, name=None):
         name = name or config.floatx()
-        if name in _NO_KERNELS or "int8" in str(name) or "float8" in str(name):
+        if name in _NO_KERNELS or "int8_" in str(name) or "float8" in str(name):
             raise ValueError(f"the policy {name!r} has no kernels on a CPU here: use 'float32' (fast) or 'float64' (exact)")
-        if name not in ("float32", "float64"):
+        if name not in ("float32", "float64") + _NO_FLOATS:
             from fastdl.errors import unknown_name
             raise unknown_name("dtype policy", name, ("float32", "float64"))
         self._name = name

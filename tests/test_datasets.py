@@ -10,7 +10,7 @@ import threading
 import numpy as np
 import pytest
 
-from fastdl.datasets import cache, cifar10, imdb, mnist
+from fastdl.datasets import cache, cifar10, imdb, mnist, reuters
 from fastdl.errors import FileError
 from fastdl.utils import file_utils
 
@@ -68,6 +68,9 @@ def test_imdb_from_the_cache(home, monkeypatch):
     np.random.RandomState(113).shuffle(order)
     assert y.tolist() == order.tolist() and len(xt) == 2
     assert x.tolist() == [[1] + [w + 3 if w + 3 < 8 else 2 for w in rows[k]] for k in order]
+    for module in (imdb, reuters):
+        (home / f"{module.__name__.split('.')[-1]}_word_index.json").write_text('{"the": 1, "film": 2}')
+        assert module.get_word_index() == {"the": 1, "film": 2}
 
 
 def test_cifar_from_the_archive(home, monkeypatch):

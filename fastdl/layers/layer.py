@@ -143,7 +143,10 @@ class Layer(symbolic.Operation):
     dtype = property(lambda self: self._dtype)
     compute_dtype = property(lambda self: self._dtype)
     variable_dtype = property(lambda self: self._dtype)
-    dtype_policy = property(lambda self: self._dtype)
+    @property
+    def dtype_policy(self):
+        from fastdl import dtype_policies
+        return dtype_policies.get(self._dtype)
 
     @property
     def input_dtype(self):

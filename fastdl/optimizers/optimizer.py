@@ -194,6 +194,16 @@ class Optimizer:
 
     # ---- a step -----------------------------------------------------------------------------------------------
 
+    def assign(self, variable, value):
+        """w = value, for update_step"""
+        variable.assign(value)
+
+    def assign_add(self, variable, value):
+        variable.assign_add(value)
+
+    def assign_sub(self, variable, value):
+        variable.assign_sub(value)
+
     def update_step(self, gradient, variable, learning_rate):
         """Move one variable. To be written by a subclass."""
         raise NotImplementedError(f"{type(self).__name__} has no update_step(self, gradient, variable, learning_rate): write it, "

@@ -1,4 +1,4 @@
-"""One short example for each public name, as its documentation would show it: {name: expression in k (Keras or fastdl) and np}.
+"""One short example for each public name, as its documentation would show it: {name: expression in k (Keras or fastdl) and np, or function of k}.
 
 Examples of many names that read alike are one line here: `each("relu tanh", "{}([-1.0, 0.5])")`.
 """
@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-EXAMPLES = {}
+EXAMPLES, HELPERS = {}, {"np": np}                        # HELPERS: what the expressions may name beside k
 
 
 def each(names, expression, area="ops"):
@@ -209,4 +209,4 @@ def value(k, expression):
             return [plain(v) for v in a]
         a = np.asarray(k.ops.convert_to_numpy(a))
         return [plain(a.real), plain(a.imag)] if a.dtype.kind == "c" else a.tolist()
-    return plain(eval(expression, {"k": k, "np": np}))
+    return plain(expression(k) if callable(expression) else eval(expression, {"k": k, **HELPERS}))

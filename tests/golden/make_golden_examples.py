@@ -3,6 +3,7 @@ import json
 import lzma
 import pathlib
 
+import cases_examples_more  # noqa: F401, adds its examples
 import keras
 from cases_examples import EXAMPLES, value
 
