@@ -122,7 +122,8 @@ def test_accuracy_and_error_keys(era):
     model.compile("sgd", "binary_crossentropy", metrics=["accuracy", "mae"])
     history = model.fit(np.ones((4, 2)), np.ones((4, 1)), validation_split=0.5, verbose=0).history
     names = ["acc", "mean_absolute_error"] if era == "keras2" else ["accuracy", "mae"]
-    assert list(history) == ["loss", *names, "val_loss", *("val_" + n for n in names)]
+    shown = ["loss", *names] if era == "keras2" else sorted(["loss", *names])
+    assert list(history) == shown + ["val_" + n for n in shown]
     assert all(history["val_" + n] for n in ("acc", "accuracy", "mae", "mean_absolute_error"))
 
 

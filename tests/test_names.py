@@ -125,7 +125,7 @@ def test_history_answers_both_eras():
     model.compile("rmsprop", "categorical_crossentropy", metrics=["accuracy", "mae"])
     x, y = np.ones((8, 2)), np.eye(3)[[0, 1, 2, 0, 1, 2, 0, 1]]
     history = model.fit(x, y, nb_epoch=2, validation_split=0.25, verbose=0).history
-    assert list(history) == ["loss", "accuracy", "mae", "val_loss", "val_accuracy", "val_mae"]
+    assert list(history) == ["accuracy", "loss", "mae", "val_accuracy", "val_loss", "val_mae"]        # by name, as in Keras 3
     assert history["val_acc"] == history["val_accuracy"] and history["mean_absolute_error"] == history["mae"]
     assert model.predict_classes(x).shape == (8,)
 

@@ -454,7 +454,7 @@ def test_a_flat_list_of_metrics_judges_every_output(monkeypatch):
         return [k for k in model.fit(x, y, verbose=0).history if "loss" not in k]
 
     assert names(["mae"]) == ["a_mae", "b_mae"]
-    assert names([keras.metrics.MeanAbsoluteError(name="m"), "mse", "mae"]) == ["a_m", "a_mse", "a_mae", "b_m", "b_mse", "b_mae"]
+    assert names([keras.metrics.MeanAbsoluteError(name="m"), "mse", "mae"]) == ["a_m", "a_mae", "a_mse", "b_m", "b_mae", "b_mse"]
     assert names(["mae", "mse"]) == ["a_mae", "b_mse"]
     monkeypatch.setattr(keras.config, "_compat", "keras2")
     assert names(["mae", "mse"]) == [f"{output}_mean_{kind}_error" for output in "ab" for kind in ("absolute", "squared")]

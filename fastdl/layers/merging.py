@@ -1,8 +1,14 @@
 """Layers that join several tensors into one, and their functional lower-case forms."""
 import functools
 
-from fastdl import ops
+from fastdl import config, ops
 from fastdl.layers.layer import Layer
+
+
+def _shown(x):
+    """Where x counts, in x's shape; None where nothing hides it. Keras 2 merged what masks hide too."""
+    mask = getattr(x, "_keras_mask", None)
+    return None if mask is None or config.compat() == "keras2" else ops.broadcast_to(ops.expand_dims(mask, -1), tuple(x.shape))
 
 
 class _Merge(Layer):
@@ -29,7 +35,20 @@ class _Merge(Layer):
 
     def compute_mask(self, inputs, mask=None):
         masks = [m for m in mask or () if m is not None]
-        return functools.reduce(ops.logical_and, masks) if masks else None
+        if config.compat() == "keras2":                # a step counts if it counts in each of the masks that there are
+            return functools.reduce(ops.logical_and, masks) if masks else None
+        return functools.reduce(ops.logical_or, masks) if masks and len(masks) == len(inputs) else None
+
+    def _pairwise(self, merge, xs):
+        """merge over what counts; where one is hidden, the other alone"""
+        y, shown = xs[0], _shown(xs[0])
+        for x in xs[1:]:
+            mine = _shown(x)
+            x = x if mine is None else ops.where(mine, x, y)
+            y = y if shown is None else ops.where(shown, y, x)
+            shown = None if mine is None or shown is None else ops.logical_or(shown, mine)
+            y = merge(y, x)
+        return y
 
 
 class Add(_Merge):
@@ -49,10 +68,12 @@ class Subtract(_Merge):
 
 
 class Multiply(_Merge):
-    """y = x0 * x1 * ..."""
+    """y = x0 * x1 * ...; what a mask hides is no factor, and 0 where all are hidden"""
 
     def merge(self, xs):
-        return functools.reduce(ops.multiply, xs)
+        shown = [_shown(x) for x in xs]
+        y = functools.reduce(ops.multiply, [x if m is None else ops.where(m, x, 1.0) for x, m in zip(xs, shown)])
+        return y if any(m is None for m in shown) else ops.where(functools.reduce(ops.logical_or, shown), y, 0.0)
 
 
 class Average(_Merge):
@@ -63,17 +84,17 @@ class Average(_Merge):
 
 
 class Maximum(_Merge):
-    """y = max(x0, x1, ...)"""
+    """y = max(x0, x1, ...) of what no mask hides"""
 
     def merge(self, xs):
-        return functools.reduce(ops.maximum, xs)
+        return self._pairwise(ops.maximum, xs)
 
 
 class Minimum(_Merge):
-    """y = min(x0, x1, ...)"""
+    """y = min(x0, x1, ...) of what no mask hides"""
 
     def merge(self, xs):
-        return functools.reduce(ops.minimum, xs)
+        return self._pairwise(ops.minimum, xs)
 
 
 class Concatenate(_Merge):

@@ -388,11 +388,11 @@ class Trainer:
     def _logs(self, out, quiet):
         """The logs as floats: what the metrics say, or what an overridden step returned."""
         if quiet or out is None:
-            return {k: _to_python(v) for k, v in self.get_metrics_result().items()}
+            return _in_order(self.get_metrics_result())
         if not isinstance(out, dict):
             raise TypeError(f"train_step/test_step returned {type(out).__name__}; wanted a dict of logs. "
                             'Fix: return {"loss": loss} or return {m.name: m.result() for m in self.metrics}.')
-        return {k: _to_python(v) for k, v in out.items()}
+        return _in_order(out)
 
     def _as_list(self, logs):
         """The values as evaluate() lists them: Keras 3 puts the names of `metrics` first, then the others by alphabet."""
@@ -409,6 +409,13 @@ class Trainer:
             if set(results) == set(logs):
                 logs = {k: _to_python(results[k]) for k in logs}
         return logs
+
+    def _as_list(self, logs):
+        """The values: those of the metrics in their order, then the others; one alone is no list."""
+        first = [n for n in dict.fromkeys(self.metrics_names) if n in logs] if config.compat() != "keras2" else []
+        values = [logs[n] for n in first + [n for n in logs if n not in first]]
+        flat = [u for v in values for u in (v.values() if isinstance(v, dict) else [v])]
+        return flat[0] if len(flat) == 1 else flat
 
     # ---- fit --------------------------------------------------------------------------------------------------
 
@@ -478,7 +485,7 @@ class Trainer:
             source.on_epoch_end()
             if validation is not None and _due(epoch, validation_freq):
                 scores = self._evaluate(validation, validation_steps, callbacks)
-                logs.update({"val_" + name: value for name, value in scores.items()})
+                logs = _in_order({**logs, **{"val_" + name: value for name, value in scores.items()}})
             callbacks.on_epoch_end(epoch, logs)
             if self.stop_training:
                 break
@@ -615,6 +622,12 @@ class Trainer:
 
     def predict_generator(self, generator, steps=None, **kwargs):
         return self.predict(generator, steps=steps, **{"verbose": 0, **kwargs})
+
+
+def _in_order(logs):
+    """As Python numbers; by name as in Keras 3, or the loss first as in Keras 2."""
+    logs = {k: _to_python(v) for k, v in logs.items()}
+    return logs if config.compat() == "keras2" else dict(sorted(logs.items()))
 
 
 def _due(epoch, validation_freq):
