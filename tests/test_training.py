@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import fastdl as keras
-from fastdl import errors
+from fastdl import errors, layers
 from fastdl.callbacks import Callback, EarlyStopping, LambdaCallback
 from fastdl.utils import PyDataset, normalize, to_categorical, tree
 
@@ -245,12 +245,71 @@ def test_python_on_values_falls_back_to_eager_and_says_so_once():
     assert history["loss"][-1] < history["loss"][0]
 
 
-def test_trainable_is_read_at_compile():
-    model = linear()
-    model.trainable = False
-    before = model.get_weights()[0].copy()
-    model.train_on_batch(np.ones((4, 2), "float32"), np.ones((4, 1), "float32"))
-    assert not np.array_equal(before, model.get_weights()[0])
+def moved(model, step=None):
+    """Which weights a step of training moves."""
+    x, before = np.ones((4, 2), "float32"), [w.copy() for w in model.get_weights()]
+    step() if step else model.train_on_batch(x, np.ones((4, 1), "float32"))
+    return [not np.array_equal(a, b) for a, b in zip(before, model.get_weights())]
+
+
+def two_layers():
+    model = keras.Sequential([layers.Input((2,)), layers.Dense(3), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    return model
+
+
+@pytest.mark.parametrize("era", ["keras2", "keras3"])
+@pytest.mark.parametrize("first", [False, True], ids=["at once", "after a step"])
+def test_trainable_after_compile(era, first):
+    """Keras 2 trains what was trainable at compile(), Keras 3 what is trainable now."""
+    keras.config.set_compat(era)
+    try:
+        model = two_layers()
+        if first:
+            moved(model)
+        model.layers[0].trainable = False
+        assert moved(model) == [era == "keras2"] * 2 + [True] * 2
+        model.layers[0].trainable = True
+        assert moved(model) == [True] * 4
+        model.compile("sgd", "mse")
+        assert moved(model) == [True] * 4
+        model.layers[0].trainable = False
+        model.compile("sgd", "mse")
+        assert moved(model) == [False] * 2 + [True] * 2
+        model.layers[0].trainable = True
+        if era == "keras2":
+            assert moved(model) == [False] * 2 + [True] * 2
+        else:
+            with pytest.warns(UserWarning, match="became trainable.*compile"):
+                assert moved(model) == [False] * 2 + [True] * 2
+    finally:
+        keras.config.set_compat("keras3")
+
+
+@pytest.mark.parametrize("era", ["keras2", "keras3"])
+def test_a_gan_by_both_eras_habits(era):
+    """2017: frozen once, between two compiles. Today: the flag is turned before each step."""
+    keras.config.set_compat(era)
+    try:
+        critic, noise = two_layers(), layers.Input((2,))
+        critic.trainable = False
+        maker = keras.Sequential([layers.Input((2,)), layers.Dense(2)])
+        gan = keras.Model(noise, critic(maker(noise)))
+        gan.compile("sgd", "mse")
+        z = np.ones((4, 2), "float32")
+        play = lambda: gan.train_on_batch(z, np.zeros((4, 1), "float32"))
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            for _ in range(2):
+                assert moved(critic) == [True] * 4 and moved(critic, play) == [False] * 4 and moved(maker, play) == [True] * 2
+        assert len(said) == (era == "keras3")                        # the one line that says what happens
+        for _ in range(2):
+            critic.trainable = True
+            assert moved(critic) == [True] * 4
+            critic.trainable = False
+            assert moved(critic, play) == [False] * 4 and moved(maker, play) == [True] * 2
+    finally:
+        keras.config.set_compat("keras3")
 
 
 def test_callbacks_order_and_batch_logs():

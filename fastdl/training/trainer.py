@@ -35,7 +35,7 @@ class Trainer:
     history = None
     train_function = test_function = predict_function = None
     _compile_losses = _compile_metrics_list = _compile_tracker = None
-    _compile_variables = None
+    _compile_variables = _compile_trained = _compile_version = None
     _compile_ready = False
     _compile_rate = None
 
@@ -83,8 +83,7 @@ class Trainer:
         self.stop_training = False
         self.compiled = True
         self._compile_ready = False
-        # As in Keras 2: which weights train is decided here, so that `model.trainable = False` afterwards
-        # changes only the models compiled later.
+        self._compile_said, self._compile_trained = set(), None
         self._compile_variables = list(self.trainable_weights) if self.built else None
         self._compile_count = len(self.weights) if self.built else -1
 
@@ -115,10 +114,31 @@ class Trainer:
                                'Fix: model.compile(optimizer="adam", loss="mse") first, with your loss.')
 
     def _training_variables(self):
+        """Keras 2: those that were trainable at compile(). Keras 3: those that are now, unless none is left: then as in Keras 2, for
+        `discriminator.trainable = False` after its compile() speaks to the models compiled later."""
         if self._compile_variables is None or self._compile_count != len(self.weights):
             self._compile_variables = list(self.trainable_weights)
             self._compile_count = len(self.weights)
-        return self._compile_variables
+        if config.compat() == "keras2":
+            return self._compile_variables
+        now = self.trainable_weights
+        known = getattr(self.optimizer, "_index", None) if getattr(self.optimizer, "built", False) else None
+        late = [v.path for v in now if known is not None and id(v) not in known]
+        if late:
+            self._say("thawed", f"{', '.join(late[:3])}{', ...' if len(late) > 3 else ''} became trainable after training began, and stay as they "
+                      f"are: compile() model '{self.name}' again so that its optimizer knows them.")
+            now = [v for v in now if id(v) in known]
+        if not now and self._compile_variables:
+            self._say("frozen", f"every weight of model '{self.name}' was frozen after compile(), and it trains as it was compiled. "
+                      "Compile it again to freeze it.")
+            return self._compile_variables
+        return now
+
+    def _say(self, key, text):
+        """A warning, once a compile()."""
+        if key not in self._compile_said:
+            self._compile_said.add(key)
+            warnings.warn(text, stacklevel=6)
 
     # ---- metrics ----------------------------------------------------------------------------------------------
 
@@ -261,9 +281,13 @@ class Trainer:
 
     def make_train_function(self, force=False):
         rate = getattr(self.optimizer, "_learning_rate", None)           # a schedule put in its place needs another plan
-        if self.train_function is None or force or rate is not self._compile_rate:
-            self._compile_rate = rate
+        trained = self._compile_trained
+        if self.version != self._compile_version:                        # some layer's `trainable` may have been set
+            trained = [id(v) for v in self._training_variables()] if self.built and self.optimizer is not None else None
+        if self.train_function is None or force or rate is not self._compile_rate or trained != self._compile_trained:
+            self._compile_rate, self._compile_trained = rate, trained    # both are constants of the plan
             self.train_function = self._make(self._quiet_train if self._plain("train_step") else self.train_step)
+        self._compile_version = type(self).version
         return self.train_function
 
     def make_test_function(self, force=False):
@@ -340,9 +364,10 @@ class Trainer:
                 del wrong_structure
             self._compile_output = y_pred
         if self.compiled and self.optimizer is not None and training:
-            variables = self._training_variables()
+            variables = {id(v): v for v in [*self._training_variables(), *self._compile_variables]}     # what is frozen for now may come back
             if variables and not getattr(self.optimizer, "built", False):
-                self.optimizer.build(variables)
+                order = {id(v): k for k, v in enumerate(self.weights)}
+                self.optimizer.build(sorted(variables.values(), key=lambda v: order[id(v)]))
         for metric in self.metrics if self.compiled else ():
             metric.variables                # made now, not inside a trace
         self._compile_ready = training or self._compile_ready
