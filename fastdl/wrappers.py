@@ -1,4 +1,6 @@
 """Models as scikit-learn estimators: Keras 3's SKLearn* classes, and KerasClassifier(build_fn=) of Keras 2 in wrappers.scikit_learn."""
+import contextlib
+import random
 import sys
 import types
 
@@ -8,6 +10,7 @@ from fastdl.errors import missing_extra
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, TransformerMixin
+    from sklearn.utils import check_random_state
     from sklearn.utils.multiclass import type_of_target
     from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 except ImportError as error:
@@ -15,8 +18,29 @@ except ImportError as error:
 
 
 class _Wrapped(BaseEstimator):
-    def __init__(self, model, warm_start=False, model_kwargs=None, fit_kwargs=None):
+    def __init__(self, model, warm_start=False, model_kwargs=None, fit_kwargs=None, random_state=None):
         self.model, self.warm_start, self.model_kwargs, self.fit_kwargs = model, warm_start, model_kwargs, fit_kwargs
+        self.random_state = random_state
+
+    @contextlib.contextmanager
+    def _drawing(self):
+        """Random numbers as random_state says; without one, those of this object's first fit again, so that a second fit finds the same."""
+        from fastdl import random as fd_random
+        from fastdl.utils import set_random_seed
+        state = fd_random.global_generator().state.numpy()
+        if self.warm_start:
+            yield
+            return
+        if self.random_state is None and getattr(self, "_seed", None) is None:
+            self._seed = int(fd_random.randint((), 0, 2**31 - 1).numpy())
+        kept = random.getstate(), np.random.get_state(), state.copy()
+        try:
+            set_random_seed(self._seed if self.random_state is None else int(check_random_state(self.random_state).randint(2**31 - 1)))
+            yield
+        finally:
+            random.setstate(kept[0])
+            np.random.set_state(kept[1])
+            state[...] = kept[2]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -50,8 +74,12 @@ class _Wrapped(BaseEstimator):
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         y = self._encode(y)
-        self.model_ = self._made(X, y)
-        self.history_ = self.model_.fit(X, y, **{"verbose": 0, **(self.fit_kwargs or {}), **kwargs})
+        return self._train(X, y, kwargs)
+
+    def _train(self, X, y, kwargs):
+        with self._drawing():
+            self.model_ = self._made(X, y)
+            self.history_ = self.model_.fit(X, y, **{"verbose": 0, **(self.fit_kwargs or {}), **kwargs})
         return self
 
     def _raw(self, X):
@@ -113,9 +141,7 @@ class SKLearnTransformer(TransformerMixin, _Wrapped):
     def fit(self, X, y=None, **kwargs):
         if y is None:
             X = validate_data(self, X)
-            self.model_ = self._made(X, X)
-            self.history_ = self.model_.fit(X, X, **{"verbose": 0, **(self.fit_kwargs or {}), **kwargs})
-            return self
+            return self._train(X, X, kwargs)
         return super().fit(X, y, **kwargs)
 
     def transform(self, X):
