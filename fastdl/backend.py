@@ -261,10 +261,28 @@ def moving_average_update(x, value, momentum):
 
 # ---------------------------------------------------------------- element by element
 abs, exp, log, round, sign, sin, cos, tanh = (ops.abs, ops.exp, ops.log, ops.round, ops.sign, ops.sin, ops.cos, ops.tanh)
-square, maximum, minimum, equal, not_equal = ops.square, ops.maximum, ops.minimum, ops.equal, ops.not_equal
-greater, greater_equal, less, less_equal = ops.greater, ops.greater_equal, ops.less, ops.less_equal
-sigmoid, softplus, softsign, stop_gradient = ops.sigmoid, ops.softplus, ops.softsign, ops.stop_gradient
-logsumexp, transpose, cast, squeeze, permute_dimensions = ops.logsumexp, ops.transpose, ops.cast, ops.squeeze, ops.transpose
+square, sigmoid, softplus, softsign = ops.square, ops.sigmoid, ops.softplus, ops.softsign
+logsumexp, transpose, cast, squeeze = ops.logsumexp, ops.transpose, ops.cast, ops.squeeze
+
+
+def _of_two(name):
+    def pairwise(x, y):
+        return getattr(ops, name)(x, y)
+    pairwise.__name__ = pairwise.__qualname__ = name
+    return pairwise
+
+
+maximum, minimum, equal, not_equal, greater, greater_equal, less, less_equal = map(
+    _of_two, ("maximum", "minimum", "equal", "not_equal", "greater", "greater_equal", "less", "less_equal"))
+
+
+def permute_dimensions(x, pattern):
+    return ops.transpose(x, pattern)
+
+
+def stop_gradient(variables):
+    """The same numbers, through which no gradient flows; of a list, each"""
+    return [ops.stop_gradient(v) for v in variables] if isinstance(variables, (list, tuple)) else ops.stop_gradient(variables)
 
 
 def sqrt(x):
@@ -316,8 +334,11 @@ def categorical_crossentropy(target, output, from_logits=False, axis=-1):
     return ops.categorical_crossentropy(target, output, from_logits=from_logits, axis=axis)
 
 
-def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
+def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1, ignore_class=None):
     target = ops.cast(target, "int32")
+    if ignore_class is not None:
+        from fastdl import losses
+        return losses.sparse_categorical_crossentropy(target, output, from_logits, ignore_class, axis)
     if len(target.shape) == len(output.shape) and target.shape[-1] == 1:
         target = ops.squeeze(target, -1)
     return ops.sparse_categorical_crossentropy(target, output, from_logits=from_logits, axis=axis)
@@ -510,7 +531,8 @@ def conv2d(x, kernel, strides=(1, 1), padding="valid", data_format=None, dilatio
     return ops.conv(x, kernel, strides, padding, data_format, dilation_rate)
 
 
-conv3d = conv2d
+def conv3d(x, kernel, strides=(1, 1, 1), padding="valid", data_format=None, dilation_rate=(1, 1, 1)):
+    return ops.conv(x, kernel, strides, padding, data_format, dilation_rate)
 
 
 def conv2d_transpose(x, kernel, output_shape=None, strides=(1, 1), padding="valid", data_format=None, dilation_rate=(1, 1)):
@@ -530,7 +552,8 @@ def pool2d(x, pool_size, strides=(1, 1), padding="valid", data_format=None, pool
     return made(x, pool_size, strides, padding, data_format)
 
 
-pool3d = pool2d
+def pool3d(x, pool_size, strides=(1, 1, 1), padding="valid", data_format=None, pool_mode="max"):
+    return pool2d(x, pool_size, strides, padding, data_format, pool_mode)
 
 
 def batch_normalization(x, mean, var, beta, gamma, axis=-1, epsilon=1e-3):
@@ -539,11 +562,18 @@ def batch_normalization(x, mean, var, beta, gamma, axis=-1, epsilon=1e-3):
 
 
 # ---------------------------------------------------------------- loops and sequences
-def rnn(step_function, inputs, initial_states, go_backwards=False, mask=None, constants=None, unroll=False, input_length=None):
-    """(last output, outputs, states) of step_function(x_t, states) over axis 1"""
+def rnn(step_function, inputs, initial_states, go_backwards=False, mask=None, constants=None, unroll=False, input_length=None,
+        time_major=False, zero_output_for_mask=False, return_all_outputs=True):
+    """(last output, outputs, states) of step_function(x_t, states) over axis 1, or over axis 0 where time_major"""
+    if time_major:
+        turn = lambda x: None if x is None else ops.swapaxes(x, 0, 1)
+        last, all_, states = rnn(step_function, turn(inputs), initial_states, go_backwards, turn(mask), constants, unroll, input_length,
+                                 False, zero_output_for_mask, return_all_outputs)
+        return last, turn(all_), states
     from fastdl.layers import loop
     extra = list(constants or ())
-    return loop.rnn(lambda x, s: step_function(x, list(s) + extra), inputs, list(initial_states), mask=mask, go_backwards=go_backwards)
+    return loop.rnn(lambda x, s: step_function(x, list(s) + extra), inputs, list(initial_states), mask=mask, go_backwards=go_backwards,
+                    zero_output_for_mask=zero_output_for_mask, return_all_outputs=return_all_outputs)
 
 
 def map_fn(fn, elems, name=None, dtype=None):

@@ -388,8 +388,12 @@ class EarlyStopping(Callback):
         delta = self.min_delta if self.monitor_op is np.greater else -self.min_delta
         return self.monitor_op(value - delta, reference)
 
+    def get_monitor_value(self, logs):
+        """What is watched; override it to watch something of your own."""
+        return _monitored(self, logs)
+
     def on_epoch_end(self, epoch, logs=None):
-        value = _monitored(self, logs)
+        value = self.get_monitor_value(logs)
         if value is None or epoch < self.start_from_epoch:
             return
         if self.restore_best_weights and self.best_weights is None:
@@ -416,12 +420,19 @@ class EarlyStopping(Callback):
 
 
 class TerminateOnNaN(Callback):
-    """Stop the training when the loss is not finite."""
+    """Stop the training when the loss is not finite; raise_error=True raises a RuntimeError instead."""
+
+    def __init__(self, raise_error=False):
+        super().__init__()
+        self.raise_error = raise_error
 
     def on_train_batch_end(self, batch, logs=None):
         loss = (logs or {}).get("loss")
         if loss is not None and not np.isfinite(loss):
-            print(f"Batch {batch}: the loss is {loss}; stopping. Usual causes: a learning rate too high, or unscaled inputs.")
+            said = f"Batch {batch}: the loss is {loss}; stopping. Usual causes: a learning rate too high, or unscaled inputs."
+            if self.raise_error:
+                raise RuntimeError(said)
+            print(said)
             self.model.stop_training = True
 
 
@@ -469,19 +480,22 @@ class ReduceLROnPlateau(Callback):
     def on_train_begin(self, logs=None):
         self.best, self.wait, self.cooldown_counter = self._worst, 0, 0
 
+    def in_cooldown(self):
+        return self.cooldown_counter > 0
+
     def on_epoch_end(self, epoch, logs=None):
         if logs is not None:
             logs["learning_rate"] = float(np.asarray(self.model.optimizer.learning_rate))
         value = _monitored(self, logs)
         if value is None:
             return
-        if self.cooldown_counter > 0:
+        if self.in_cooldown():
             self.cooldown_counter -= 1
             self.wait = 0
         delta = self.min_delta if self.monitor_op is np.greater else -self.min_delta
         if self.monitor_op(value - delta, self.best):
             self.best, self.wait = value, 0
-        elif self.cooldown_counter <= 0:
+        elif not self.in_cooldown():
             self.wait += 1
             old = float(np.asarray(self.model.optimizer.learning_rate))
             if self.wait >= self.patience and old > self.min_lr:

@@ -40,11 +40,11 @@ def image_data_format():
     return _data_format
 
 
-def set_image_data_format(value):
+def set_image_data_format(data_format):
     global _data_format
-    if value not in ("channels_last", "channels_first"):
-        raise ValueError(f"data format must be 'channels_last' or 'channels_first', got {value!r}")
-    _data_format = value
+    if data_format not in ("channels_last", "channels_first"):
+        raise ValueError(f"data format must be 'channels_last' or 'channels_first', got {data_format!r}")
+    _data_format = data_format
 
 
 def backend():
@@ -99,10 +99,10 @@ def set_dtype_policy(policy):
     _dtype_policy = policy
 
 
-def set_backend(name):
+def set_backend(backend):
     """fastdl computes by its own kernels; there is nothing else to choose."""
-    if name != "fastdl":
-        raise ValueError(f"fastdl has its own kernels and no backend {name!r}. Keras itself runs on TensorFlow, JAX and PyTorch.")
+    if backend != "fastdl":
+        raise ValueError(f"fastdl has its own kernels and no backend {backend!r}. Keras itself runs on TensorFlow, JAX and PyTorch.")
 
 
 def enable_interactive_logging():
@@ -165,9 +165,9 @@ def max_epochs():
     return _most_epochs
 
 
-def set_max_epochs(value):
+def set_max_epochs(max_epochs):
     global _most_epochs
-    _most_epochs = value
+    _most_epochs = max_epochs
 
 
 def max_steps_per_epoch():
@@ -175,9 +175,9 @@ def max_steps_per_epoch():
     return _most_steps
 
 
-def set_max_steps_per_epoch(value):
+def set_max_steps_per_epoch(max_steps_per_epoch):
     global _most_steps
-    _most_steps = value
+    _most_steps = max_steps_per_epoch
 
 
 def winograd():

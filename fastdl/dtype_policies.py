@@ -95,8 +95,8 @@ def get(identifier):
     return DTypePolicy(identifier if isinstance(identifier, str) else getattr(identifier, "__name__", str(identifier)))
 
 
-def serialize(policy):
-    return {"module": "keras", "class_name": type(policy).__name__, "config": policy.get_config(), "registered_name": None}
+def serialize(dtype_policy):
+    return {"module": "keras", "class_name": type(dtype_policy).__name__, "config": dtype_policy.get_config(), "registered_name": None}
 
 
 def deserialize(config, custom_objects=None):

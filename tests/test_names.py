@@ -1,4 +1,8 @@
 """Every public name of Keras is here, or docs/names.md says why not; and Keras 2's names and module paths."""
+import ast
+import inspect
+import json
+import lzma
 import pathlib
 import re
 import subprocess
@@ -36,6 +40,54 @@ def test_every_name_is_here_or_its_absence_has_a_reason():
     assert f"{len(NAMES) - len(absent)} of {len(NAMES)} are here" in table
     assert len(NAMES) - len(absent) >= 1368 and not [e for e in excused if e.endswith("*")]
     assert not [e for e in excused if not e.endswith("*") and e in NAMES and e not in absent]     # nothing is excused that is here
+
+
+def arguments(thing):
+    """{name: default} of what the call takes, the keywords that a class hands to its bases among them; and the names by place."""
+    own = inspect.signature(thing.__init__ if isinstance(thing, type) else thing).parameters
+    known = dict(own)
+    for base in thing.__mro__[1:] if isinstance(thing, type) else ():
+        for name, p in inspect.signature(base.__init__).parameters.items():
+            known.setdefault(name, p)
+    return known, [n for n, p in own.items() if p.kind is p.POSITIONAL_OR_KEYWORD and n != "self"]
+
+
+def plain(text):
+    """A default as one value: (2, 2) is 2, 'Zeros' is 'zeros'."""
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return None
+    while isinstance(value, tuple) and len(set(value)) == 1:
+        value = value[0]
+    return value.lower() if isinstance(value, str) else value
+
+
+def test_arguments_are_keras_own():
+    """Every argument is taken, at its place and with its default, or docs/names.md says why not."""
+    table = (HERE.parent / "docs" / "names.md").read_text().split("# Arguments")[1].split("\n# ")[0]
+    excused = {w for line in table.splitlines() if line.startswith("| `") for w in re.findall(r"`([^`]+)`", line.split("|")[1])}
+    found = set()
+    for name, given in json.loads(lzma.decompress((HERE / "names" / "keras_signatures.json.xz").read_bytes())).items():
+        if not has(name) or name.startswith("wrappers."):
+            continue
+        thing = fastdl
+        for part in name.split("."):
+            thing = getattr(thing, part)
+        if not callable(thing):
+            continue
+        known, by_place = arguments(thing)
+        short = name.split(".")[-1]
+        wanted = [n for n, place, _ in given if place]
+        for n, _, default in given:
+            if n not in known:
+                found.add(f"{short}({n})")
+            elif default is not None and plain(default) != plain(repr(known[n].default)):
+                found.add(f"{short}({n}={default})")
+        common = [n for n in wanted if n in by_place]
+        if by_place[:len(common)] != common:
+            found.add(f"{short}: {', '.join(common)}")
+    assert sorted(found - excused) == []
 
 
 def test_keras_2_module_paths_and_import_keras():
@@ -184,6 +236,37 @@ def test_misspelt_names_are_answered_with_the_nearest():
                 lambda: fastdl.Sequential().fitt, lambda: fastdl.callbacks.EarlyStoping):
         with pytest.raises(AttributeError, match="Did you mean"):
             ask()
+
+
+def test_backend_by_keyword():
+    x, y = K.constant([1.0, 5.0]), K.constant([3.0, 3.0])
+    assert K.eval(K.maximum(x=x, y=y)).tolist() == [3, 5] and K.eval(K.less(x=x, y=y)).tolist() == [True, False]
+    assert K.permute_dimensions(K.zeros((2, 3)), pattern=(1, 0)).shape == (3, 2) and K.eval(K.stop_gradient(variables=[x])[0]).tolist() == [1, 5]
+    assert K.conv3d(K.ones((1, 3, 3, 3, 1)), K.ones((2, 2, 2, 1, 1))).shape == (1, 2, 2, 2, 1) == K.pool3d(K.ones((1, 3, 3, 3, 1)), (2, 2, 2)).shape
+    steps = np.arange(12.0, dtype="float32").reshape(2, 3, 2)
+    add = lambda x_t, states: (x_t + states[0], [x_t + states[0]])
+    for time_major in (False, True):
+        given = steps.swapaxes(0, 1) if time_major else steps
+        last, every, _ = K.rnn(add, K.constant(given), [K.zeros((2, 2))], time_major=time_major)
+        sums = steps.cumsum(1)
+        assert np.array_equal(K.eval(last), sums[:, -1]) and np.array_equal(K.eval(every), sums.swapaxes(0, 1) if time_major else sums)
+    losses = K.sparse_categorical_crossentropy(K.constant([0, 1]), K.constant([[0.5, 0.5], [0.2, 0.8]]), ignore_class=1)
+    assert np.allclose(K.eval(losses), [np.log(2), 0])
+
+
+def test_arguments_by_place_and_what_they_do(capsys):
+    assert layers.SpatialDropout2D(0.5, "channels_first").data_format == "channels_first"
+    t = fastdl.KerasTensor((2, 3), "int32", False, False, True, "t")
+    assert t.name == "t" and t.reshape((3, 2)).shape == (3, 2) and fastdl.KerasTensor((2, 1)).squeeze(-1).shape == (2,)
+    assert fastdl.tree.map_structure(lambda x: x + 1, [1, None], none_is_leaf=False) == [2, None]
+    bar = fastdl.utils.Progbar(2, verbose=2, stateless_metrics=["mean"])
+    bar.update(1, [("mean", 1.0), ("now", 1.0)])
+    bar.update(2, [("mean", 3.0), ("now", 3.0)])
+    assert "mean: 2.0000 - now: 3.0000" in capsys.readouterr().out
+    model = fastdl.Sequential([layers.Input((2,)), layers.Dense(1)])
+    model.compile(fastdl.optimizers.SGD(1e25), "mse")
+    with pytest.raises(RuntimeError, match="the loss is"):
+        model.fit(np.ones((8, 2)), np.ones((8, 1)), batch_size=1, verbose=0, callbacks=[fastdl.callbacks.TerminateOnNaN(raise_error=True)])
 
 
 def test_there_is_one_backend():

@@ -45,8 +45,8 @@ class InputLayer(Layer):
                 "name": self.name}
 
 
-def Input(shape=None, batch_size=None, dtype=None, sparse=None, batch_shape=None, name=None, tensor=None,
-          optional=False, ragged=None, **kwargs):
+def Input(shape=None, batch_size=None, dtype=None, sparse=None, ragged=None, batch_shape=None, name=None, tensor=None,
+          optional=False, **kwargs):
     """A KerasTensor to build a functional model on; shape excludes the batch axis."""
     if symbolic.is_symbolic(tensor):                     # the graph goes on where the tensor came from
         return tensor

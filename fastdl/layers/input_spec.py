@@ -12,6 +12,13 @@ class InputSpec:
         self.max_ndim, self.min_ndim, self.name, self.optional = max_ndim, min_ndim, name, optional
         self.axes = {int(k): v for k, v in (axes or {}).items()}
 
+    def get_config(self):
+        return {n: getattr(self, n) for n in ("dtype", "shape", "ndim", "max_ndim", "min_ndim", "axes")}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
     def __repr__(self):
         parts = [f"{k}={v}" for k, v in vars(self).items() if v]
         return f"InputSpec({', '.join(parts)})"

@@ -144,6 +144,11 @@ class Layer(symbolic.Operation):
     compute_dtype = property(lambda self: self._dtype)
     variable_dtype = property(lambda self: self._dtype)
     @property
+    def path(self):
+        """Where the layer's weights lie: the names of the models and layers around it, and its own."""
+        return self._own[0].path.rpartition("/")[0] if self._own else self.name
+
+    @property
     def dtype_policy(self):
         from fastdl import dtype_policies
         return dtype_policies.get(self._dtype)
@@ -305,6 +310,7 @@ class Layer(symbolic.Operation):
             scopes.append(self.name)
         v.path = "/".join(scopes + [v.name])
         v.regularizer, v.constraint = regularizers.get(regularizer), constraints.get(constraint)
+        v.overwrite_with_gradient = bool(kwargs.get("overwrite_with_gradient"))
         self._own.append(v)
         return v
 

@@ -52,6 +52,8 @@ class RNN(Layer):
         held = [types.SimpleNamespace(state=v) for v in flatten(self.__dict__.get("states")) if isinstance(v, Variable)]
         return variables, layers, metrics, seeds + held
 
+    state_size = property(lambda self: self.cell.state_size)
+
     def get_initial_state(self, batch_size):
         return initial_states(self.cell, batch_size, self.compute_dtype)
 

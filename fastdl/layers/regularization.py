@@ -49,7 +49,7 @@ class Dropout(_Noise):
 
 
 class _SpatialDropout(Dropout):
-    def __init__(self, rate, seed=None, name=None, dtype=None, data_format=None, **kwargs):
+    def __init__(self, rate, data_format=None, seed=None, name=None, dtype=None, **kwargs):
         super().__init__(rate, seed=seed, name=name, dtype=dtype, **kwargs)
         from fastdl import config
         self.data_format = data_format or config.image_data_format()
@@ -69,6 +69,9 @@ class _SpatialDropout(Dropout):
 class SpatialDropout1D(_SpatialDropout):
     """Dropout of whole channels of (batch, steps, channels)."""
     ndim = 3
+
+    def __init__(self, rate, seed=None, name=None, dtype=None, **kwargs):
+        super().__init__(rate, seed=seed, name=name, dtype=dtype, **kwargs)
 
     def get_config(self):
         config = super().get_config()

@@ -24,6 +24,8 @@ class Function(symbolic.Operation):
 
     inputs = property(lambda self: self._inputs)
     outputs = property(lambda self: self._outputs)
+    input = property(lambda self: self._inputs_struct)
+    output = property(lambda self: self._outputs_struct)
     operations = property(lambda self: list(self._operations))
 
     def call(self, inputs):

@@ -138,6 +138,31 @@ class Model(Trainer, Layer):
             return
         super()._maybe_build(arguments)
 
+    def get_state_tree(self, value_format="backend_tensor"):
+        """{"trainable_variables": {...}, "non_trainable_variables": ..., "optimizer_variables": ..., "metrics_variables": ...}, nested by path
+
+        value_format: "backend_tensor" or "numpy_array".
+        """
+        if value_format not in ("backend_tensor", "numpy_array"):
+            raise ValueError(f"get_state_tree got value_format={value_format!r}; wanted \"backend_tensor\" or \"numpy_array\".")
+        read = (lambda v: np.array(v.numpy())) if value_format == "numpy_array" else lambda v: v.value
+        return {name: _nested({v.path: read(v) for v in variables}, len(variables)) for name, variables in self._state_parts()}
+
+    def set_state_tree(self, state_tree):
+        """Write back what get_state_tree gave, or parts of it."""
+        for name, variables in self._state_parts():
+            by_path = {v.path: v for v in variables}
+            for path, value in _flat(state_tree.get(name, {})):
+                if path not in by_path:
+                    from fastdl.errors import did_you_mean
+                    raise ValueError(f"set_state_tree: {name} has no variable {path!r}.{did_you_mean(path, list(by_path))}")
+                by_path[path].assign(value)
+
+    def _state_parts(self):
+        optimizer = getattr(self, "optimizer", None)
+        return [("trainable_variables", self.trainable_variables), ("non_trainable_variables", self.non_trainable_variables),
+                ("optimizer_variables", optimizer.variables if optimizer is not None else []), ("metrics_variables", self.metrics_variables)]
+
     # ------------------------------------------------------------ files
     def save(self, filepath, overwrite=True, **kwargs):
         from fastdl import saving
@@ -177,6 +202,25 @@ class Model(Trainer, Layer):
         return super().from_config(config)
 
 
+def _nested(values, count):
+    """{"a/b": v} -> {"a": {"b": v}}"""
+    if len(values) < count:
+        raise ValueError("two variables have one path: give the layers names of their own")
+    tree = {}
+    for path, value in values.items():
+        *parents, last = path.split("/")
+        node = tree
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        node[last] = value
+    return tree
+
+
+def _flat(tree, path=""):
+    for key, node in tree.items():
+        yield from _flat(node, f"{path}{key}/") if isinstance(node, dict) else [(path + key, node)]
+
+
 def _from_bytes(content):
     from fastdl import saving
     with tempfile.TemporaryDirectory() as folder:
@@ -202,17 +246,29 @@ def model_from_json(json_string, custom_objects=None, **kwargs):
     return saving.model_from_json(json_string, custom_objects=custom_objects, **kwargs)
 
 
-def clone_model(model, input_tensors=None, clone_function=None, **kwargs):
-    """The same architecture with newly initialised weights."""
+def clone_model(model, input_tensors=None, clone_function=None, call_function=None, recursive=False):
+    """The same architecture with newly initialised weights
+
+    clone_function(layer) makes each new layer; call_function(layer, *args, **kwargs) calls it, in functional models;
+    recursive=True clones the models inside by the same rules.
+    """
     from fastdl.models.functional import Functional
     from fastdl.models.sequential import Sequential
-    clone_function = clone_function or (lambda layer: type(layer).from_config(layer.get_config()))
+    each = clone_function or (lambda layer: type(layer).from_config(layer.get_config()))
+
+    def clone_function(layer):
+        inner = recursive and isinstance(layer, (Sequential, Functional))
+        if not inner:
+            return each(layer)
+        return clone_model(layer, None, each, None if isinstance(layer, Sequential) else call_function, True)
     if isinstance(model, Sequential):
+        if call_function is not None:
+            raise ValueError("call_function speaks of calls, and a Sequential lists layers only. Fix: use it with a functional model.")
         layers = [clone_function(l) for l in model.layers]
         if model._input_layer is not None:
             from fastdl.layers.core import InputLayer
             layers.insert(0, InputLayer(batch_shape=model._input_layer.batch_shape, dtype=model._input_layer.dtype))
         return Sequential(layers, name=model.name)
     if isinstance(model, Functional):
-        return model._rebuild(clone_function, input_tensors)
+        return model._rebuild(clone_function, input_tensors, call_function)
     return clone_function(model)

@@ -107,6 +107,9 @@ def _install():
         cls.__abs__ = lambda a: _n.absolute(a)
         cls.__getitem__ = lambda a, key: _n.get_item(a, key)
         cls.T = property(lambda a: _n.transpose(a))
+        if cls is not _Tensor:                             # Keras's symbolic tensors have these two
+            cls.reshape = lambda a, newshape: _n.reshape(a, newshape)
+            cls.squeeze = lambda a, axis=None: _n.squeeze(a, axis)
         cls.__hash__ = object.__hash__
 
     general_matmul = _Tensor.__matmul__

@@ -39,7 +39,7 @@ def reset_names():
 class KerasTensor:
     """A tensor that is not there yet: shape (None = unknown), dtype, and the operation it comes from."""
 
-    def __init__(self, shape, dtype="float32", name=None, record_history=True, sparse=False, ragged=False):
+    def __init__(self, shape, dtype="float32", sparse=False, ragged=False, record_history=True, name=None):
         self._shape = tuple(None if s is None else int(s) for s in shape)
         self.dtype, self.name = str(dtype), name or auto_name("keras_tensor")
         self.sparse, self.ragged = sparse, ragged

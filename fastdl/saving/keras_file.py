@@ -269,7 +269,7 @@ def _now():
     return datetime.datetime.fromtimestamp(int(fixed), datetime.timezone.utc) if fixed.isdigit() else datetime.datetime.now()
 
 
-def save_weights(model, filepath, overwrite=True, save_format=None, max_shard_size=None, **_):
+def save_weights(model, filepath, overwrite=True, max_shard_size=None, save_format=None, **_):
     """Write the weights alone: Keras 3's layout for *.weights.h5, the older one for other .h5 names, or *.safetensors.
 
     max_shard_size: at most so many GB a file; the name then ends in .weights.json, and the weights lie in files beside it.
@@ -389,7 +389,7 @@ def _build_optimizer(model):
         model.optimizer.build(model._training_variables())
 
 
-def load_weights(model, filepath, by_name=False, skip_mismatch=False, trusted=False, **legacy):
+def load_weights(model, filepath, skip_mismatch=False, by_name=False, trusted=False, **legacy):
     """Read weights into this model: *.weights.h5 or its shards (*.weights.json), a legacy .h5 (by order or by_name), .keras, .safetensors."""
     for key in legacy:
         if key not in ("objects_to_skip", "options"):

@@ -78,7 +78,7 @@ class Trainer:
         self._compile_config = dict(optimizer=optimizer, loss=loss, loss_weights=loss_weights, metrics=metrics,
                                     weighted_metrics=weighted_metrics, run_eagerly=run_eagerly,
                                     steps_per_execution=steps_per_execution or 1, jit_compile=jit_compile)
-        self.__dict__["run_eagerly"] = bool(run_eagerly)
+        self.__dict__["run_eagerly"], self.__dict__["jit_compile"] = bool(run_eagerly), jit_compile
         self.train_function = self.test_function = self.predict_function = None
         self.stop_training = False
         self.compiled = True

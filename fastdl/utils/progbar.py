@@ -34,19 +34,20 @@ class Progbar:
     """A bar over `target` steps (None: unknown); verbose 0 silent, 1 bar, 2 one line at the end.
 
     update(current, values) takes (name, value) pairs; values are averaged over the calls unless their
-    name is in `stateful_metrics`. Draws at most every `interval` seconds.
+    name is in `stateful_metrics`, or not in `stateless_metrics` where those are given. Draws at most every `interval` seconds.
 
     >>> bar = Progbar(10, verbose=0)
     >>> bar.update(3, [("loss", 0.5)])
     """
 
-    def __init__(self, target, width=20, verbose=1, interval=0.1, stateful_metrics=None, unit_name="step", stream=None):
+    def __init__(self, target, width=20, verbose=1, interval=0.05, stateful_metrics=None, stateless_metrics=None, unit_name="step",
+                 stream=None):
         self.target = target
         self.width = width
         self.verbose = verbose
         self.interval = interval
         self.unit_name = unit_name
-        self.stateful_metrics = set(stateful_metrics or ())
+        self.stateful_metrics, self.stateless_metrics = set(stateful_metrics or ()), stateless_metrics
         self.stream = stream or sys.stdout
         self.dynamic = bool(getattr(self.stream, "isatty", lambda: False)()) or "ipykernel" in sys.modules
         self._sums = {}
@@ -56,7 +57,8 @@ class Progbar:
 
     def update(self, current, values=None, finalize=None):
         for name, value in values or ():
-            if name in self.stateful_metrics or isinstance(value, (list, tuple)):
+            stateful = name in self.stateful_metrics if self.stateless_metrics is None else name not in self.stateless_metrics
+            if stateful or isinstance(value, (list, tuple)):
                 self._sums[name] = (value, 1)
             else:
                 total, count = self._sums.get(name, (0.0, 0))

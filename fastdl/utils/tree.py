@@ -20,18 +20,21 @@ def flatten(structure):
     return [structure]
 
 
-def map_structure(fn, structure, *others):
-    """The same structure with fn(leaf, ...) in place of each leaf."""
+def map_structure(func, *structures, none_is_leaf=True):
+    """The same structure with func(leaf, ...) in place of each leaf; none_is_leaf=False leaves None as it is."""
+    structure, *others = structures
+    if not none_is_leaf:
+        return map_structure(lambda *leaves: None if leaves[0] is None else func(*leaves), *structures)
     if isinstance(structure, dict):
-        return {key: map_structure(fn, structure[key], *(o[key] for o in others)) for key in structure}
+        return {key: map_structure(func, structure[key], *(o[key] for o in others)) for key in structure}
     if isinstance(structure, (list, tuple)):
-        return _rebuild(structure, [map_structure(fn, *items) for items in zip(structure, *others)])
-    return fn(structure, *others)
+        return _rebuild(structure, [map_structure(func, *items) for items in zip(structure, *others)])
+    return func(structure, *others)
 
 
-def pack_sequence_as(structure, leaves):
+def pack_sequence_as(structure, flat_sequence):
     """The inverse of flatten: the leaves, in the shape of `structure`."""
-    leaves = list(leaves)
+    leaves = list(flat_sequence)
     wanted = len(flatten(structure))
     if len(leaves) != wanted:
         raise ValueError(f"Got {len(leaves)} leaves for a structure of {wanted}: they must be equal in number.")

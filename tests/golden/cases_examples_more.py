@@ -519,7 +519,22 @@ def cloned(k):
     model.fit(X, Y, epochs=1, verbose=0)
     twin = k.models.clone_model(model)
     wide = k.models.clone_model(model, clone_function=lambda l: k.layers.Dense(1, kernel_initializer="zeros") if isinstance(l, k.layers.Dense) else l)
-    return [twin.get_weights(), wide.get_weights(), twin is model]
+    i = k.Input((2,))
+    graph = k.Model(i, k.layers.Dense(1, name="last")(network(k)(i)))
+    doubled = k.models.clone_model(graph, call_function=lambda layer, *args, **kwargs: 2 * layer(*args, **kwargs) if layer.name == "last" else layer(*args, **kwargs),
+                                   clone_function=lambda layer: layer if layer.name == "last" else type(layer).from_config(layer.get_config()))
+    deep = k.models.clone_model(graph, recursive=True, clone_function=lambda layer: k.layers.Dense(1, kernel_initializer="zeros", name=layer.name))
+    return [twin.get_weights(), wide.get_weights(), twin is model, np.asarray(doubled(X)) / np.asarray(graph(X)), deep.get_weights(), len(deep.layers)]
+
+
+@example("Sequential")
+def state_tree(k):
+    model = network(k)
+    model.build((None, 2))
+    tree = model.get_state_tree(value_format="numpy_array")
+    inner = next(iter(tree["trainable_variables"].values()))
+    model.set_state_tree({"trainable_variables": {model.name: {"d": {"bias": np.array([5.0], "float32")}}}})
+    return [sorted(tree), {n: v for n, v in inner["d"].items()}, model.get_weights()]
 
 
 @example("models.save_model", "models.load_model", "saving.save_model", "saving.load_model")
