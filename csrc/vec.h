@@ -76,6 +76,25 @@ static inline vf vf_keep(vf a) { __asm__("" : "+x"(a)); return a; }
 #else
 static inline vf vf_keep(vf a) { volatile vf b = a; return b; }
 #endif
+/* Four doubles, for what must be exact to the last float. */
+typedef double  vd4 __attribute__((vector_size(32)));
+typedef float   vf4 __attribute__((vector_size(16)));
+typedef int32_t vi4 __attribute__((vector_size(16)));
+typedef int64_t vl4 __attribute__((vector_size(32)));
+typedef float   vf4m __attribute__((vector_size(16), aligned(4), may_alias));
+#if defined(__AVX__)
+static inline vd4 vd4_load(const float *p) { return (vd4)_mm256_cvtps_pd(_mm_loadu_ps(p)); }
+static inline vf4 vd4_floats(vd4 a) { return (vf4)_mm256_cvtpd_ps((__m256d)a); }
+static inline vi4 vd4_ints(vd4 a) { return (vi4)_mm256_cvttpd_epi32((__m256d)a); }
+static inline vd4 vi4_doubles(vi4 a) { return (vd4)_mm256_cvtepi32_pd((__m128i)a); }
+#else
+static inline vd4 vd4_load(const float *p) { return __builtin_convertvector(*(const vf4m *)p, vd4); }
+static inline vf4 vd4_floats(vd4 a) { return __builtin_convertvector(a, vf4); }
+static inline vi4 vd4_ints(vd4 a) { return __builtin_convertvector(a, vi4); }
+static inline vd4 vi4_doubles(vi4 a) { return __builtin_convertvector(a, vd4); }
+#endif
+static inline vd4 vd4_sel(vl4 m, vd4 a, vd4 b) { return (vd4)(((vl4)a & m) | ((vl4)b & ~m)); }
+static inline vi4 vi4_min(vi4 a, int32_t b) { vi4 c = {b, b, b, b}, m = a < c; return (a & m) | (c & ~m); }
 static inline vf vf_abs(vf a) { return (vf)((vi)a & vi_set1(0x7fffffff)); }
 static inline vf vf_toint(vf a, vi *k) {              /* nearest integer of |a| < 2^22 */
     vf magic = vf_set1(12582912.f), r = a + magic;

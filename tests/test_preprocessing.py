@@ -113,7 +113,7 @@ def test_text_folders(tmp_path):
 def test_edges_of_a_shift(mode, edge):
     x = np.arange(4, dtype="float32").reshape(1, 4, 1)
     shift = 2 if mode == "reflect" else 1
-    y = warp(x, [[1, 0, 0], [0, 1, -shift]], mode, 9.0)[0, :, 0].tolist()
+    y = warp(x[None], [0], np.array([[[1, 0, 0], [0, 1, -shift]]]), [(False, False)], mode, 9.0)[0, 0, :, 0].tolist()
     expected = {"nearest": [0, 0, 1, 2], "constant": [9, 0, 1, 2], "reflect": [1, 0, 0, 1]}[mode]
     assert y == expected
 
@@ -122,7 +122,7 @@ def test_a_quarter_turn_and_a_half_shift():
     x = np.arange(9, dtype="float32").reshape(3, 3, 1)
     turned = apply_affine_transform(x, theta=180, row_axis=0, col_axis=1, channel_axis=2)
     assert np.allclose(turned[:, :, 0], x[::-1, ::-1, 0], atol=1e-5)
-    y = warp(x, [[1, 0, 0], [0, 1, 0.5]], "nearest")
+    y = warp(x[None], [0], np.array([[[1, 0, 0], [0, 1, 0.5]]]), [(False, False)])[0]
     assert np.allclose(y[0, :, 0], [0.5, 1.5, 2.0])
 
 

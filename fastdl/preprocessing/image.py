@@ -5,17 +5,19 @@ import numpy as np
 
 from fastdl import config
 from fastdl.errors import bad_argument, missing_extra
-from fastdl.preprocessing.affine import FILL_MODES, apply_affine_transform
+from fastdl.preprocessing.affine import FILL_MODES, NUMBERS, apply_affine_transform, warp_rows
 from fastdl.preprocessing.crops import PCAColor, random_color_shift, random_crop, ten_crops
 from fastdl.preprocessing.iterators import DataFrameIterator, DirectoryIterator, Iterator, NumpyArrayIterator
 from fastdl.utils.dataset_utils import dataset_from_directory
-from fastdl.utils.image_utils import array_to_img, data_format_of, img_to_array, load_all, load_img, save_img
+from fastdl.utils.image_utils import ImageFiles, array_to_img, data_format_of, img_to_array, load_img, save_img
 
 __all__ = ["DataFrameIterator", "DirectoryIterator", "ImageDataGenerator", "Iterator", "NumpyArrayIterator", "PCAColor",
            "apply_affine_transform", "apply_brightness_shift", "apply_channel_shift", "array_to_img",
            "image_dataset_from_directory", "img_to_array", "load_img", "random_brightness", "random_channel_shift",
            "random_color_shift", "random_crop", "random_rotation", "random_shear", "random_shift", "random_zoom",
            "save_img", "ten_crops"]
+
+_BY_IMAGE = ("channel_shift_intensity", "brightness")
 
 
 def _affine(x, row_axis, col_axis, channel_axis, fill_mode, cval, order, **parameters):
@@ -152,6 +154,10 @@ class ImageDataGenerator:
             x *= self.rescale
         return self._normalize(x)
 
+    def _normalizes(self):
+        return (self.samplewise_center or self.samplewise_std_normalization or self.featurewise_center
+                or self.featurewise_std_normalization or self.zca_whitening)
+
     def _normalize(self, x):
         if self.samplewise_center:
             x -= np.mean(x, keepdims=True)
@@ -172,10 +178,12 @@ class ImageDataGenerator:
 
     @staticmethod
     def _shift(setting, size):
+        if isinstance(setting, float):              # np.random.choice refuses it, as the next lines would find out slowly
+            if not setting:
+                return 0
+            return np.random.uniform(-setting, setting) * (size if setting < 1 else 1)
         if not np.any(setting):
             return 0
-        if isinstance(setting, float):              # np.random.choice refuses it, as the next lines would find out slowly
-            return np.random.uniform(-setting, setting) * (size if setting < 1 else 1)
         try:
             # A whole number n draws from 0 .. n - 1, a list from its entries; np.random.choice refuses a fraction.
             shift = np.random.choice(setting) * np.random.choice([-1, 1])
@@ -204,29 +212,35 @@ class ImageDataGenerator:
     def apply_transform(self, x, transform_parameters):
         """One image x (h, w, c) with the transform that get_random_transform describes."""
         p = transform_parameters
-        x = self._warped(x, p)
+        row, col, channel = self.row_axis - 1, self.col_axis - 1, self.channel_axis - 1
+        x = _affine(x, row, col, channel, self.fill_mode, self.cval, self.interpolation_order,
+                    **{name: p.get(name, usual) for name, usual in NUMBERS})
         if p.get("channel_shift_intensity") is not None:
-            x = apply_channel_shift(x, p["channel_shift_intensity"], self.channel_axis - 1)
+            x = apply_channel_shift(x, p["channel_shift_intensity"], channel)
+        for flip, axis in (("flip_horizontal", col), ("flip_vertical", row)):
+            x = np.flip(x, axis) if p.get(flip) else x
         if p.get("brightness") is not None:
             x = apply_brightness_shift(x, p["brightness"], False)
         return x
 
-    def _warped(self, x, p, scale=1.0):
-        return apply_affine_transform(
-            x, p.get("theta", 0), p.get("tx", 0), p.get("ty", 0), p.get("shear", 0), p.get("zx", 1), p.get("zy", 1), self.row_axis - 1,
-            self.col_axis - 1, self.channel_axis - 1, self.fill_mode, self.cval, self.interpolation_order,
-            (bool(p.get("flip_vertical")), bool(p.get("flip_horizontal"))), scale)
-
-    def augment(self, x):
-        """standardize(transform(x)) with a transform drawn now; x stays as it is."""
-        p, own = self.get_random_transform(x.shape), type(self)
-        if own.apply_transform is not ImageDataGenerator.apply_transform or own.standardize is not ImageDataGenerator.standardize:
-            return self.standardize(self.apply_transform(x.copy(), p))
-        if self.preprocessing_function or p.get("channel_shift_intensity") is not None or p.get("brightness") is not None:
-            y, finish = self.apply_transform(x, p), self.standardize
-        else:                                   # rotation, flips and rescaling in one pass over the pixels
-            y, finish = self._warped(x, p, self.rescale or 1.0), self._normalize
-        return finish(y.copy() if np.may_share_memory(x, y) else y)
+    def augment(self, x, rows):
+        """standardize(transform(image)) for the images x[rows], the transforms drawn now, in this order; x stays as it is."""
+        own, usual = type(self), ImageDataGenerator
+        y = np.empty((len(rows),) + x.shape[1:], x.dtype)
+        if self.preprocessing_function or own.apply_transform is not usual.apply_transform or own.standardize is not usual.standardize:
+            for k, row in enumerate(rows):                  # they may draw random numbers in between
+                y[k] = self.standardize(self.apply_transform(x[row].copy(), self.get_random_transform(x.shape[1:])))
+            return y
+        parameters = [self.get_random_transform(x.shape[1:]) for _ in rows]
+        if self.data_format == "channels_first" or any(p.get(name) is not None for p in parameters for name in _BY_IMAGE):
+            for k, row in enumerate(rows):
+                y[k] = self.apply_transform(x[row], parameters[k])
+                y[k] = self.standardize(y[k])
+            return y
+        y = warp_rows(x, rows, parameters, self.fill_mode, self.cval, self.interpolation_order, self.rescale or 1.0)
+        for k in range(len(rows) if self._normalizes() else 0):
+            y[k] = self._normalize(y[k])
+        return y
 
     def random_transform(self, x, seed=None):
         return self.apply_transform(x, self.get_random_transform(x.shape, seed))
@@ -265,10 +279,12 @@ def image_dataset_from_directory(directory, labels="inferred", label_mode="int",
     """
     size = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
 
+    data_format = data_format_of(data_format)
+    channels = {"grayscale": (1,), "rgb": (3,), "rgba": (4,)}[color_mode]
+    shape = (*size, *channels) if data_format == "channels_last" else (*channels, *size)
+
     def make_load(paths):
-        def load(rows):
-            return np.stack(list(load_all([paths[r] for r in rows], data_format, color_mode, size, interpolation, crop_to_aspect_ratio)))
-        return load
+        return ImageFiles(paths, shape, data_format, config.floatx(), color_mode, size, interpolation, crop_to_aspect_ratio)
 
     return dataset_from_directory(directory, labels, label_mode, class_names, (".bmp", ".gif", ".jpeg", ".jpg", ".png"), make_load,
                                   batch_size, shuffle, seed, validation_split, subset, follow_links, verbose)

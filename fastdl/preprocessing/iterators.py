@@ -8,7 +8,7 @@ import numpy as np
 from fastdl import config
 from fastdl.errors import bad_argument
 from fastdl.utils.dataset_utils import check_directory
-from fastdl.utils.image_utils import array_to_img, data_format_of, load_all
+from fastdl.utils.image_utils import CACHE_BYTES, ImageFiles, array_to_img, data_format_of
 from fastdl.utils.py_dataset import PyDataset
 
 FORMATS = ("png", "jpg", "jpeg", "bmp", "ppm", "tif", "tiff")
@@ -72,13 +72,15 @@ class Iterator(PyDataset):
     def reset(self):
         self.batch_index = 0
 
-    def _augmented(self, x):
+    def _augmented(self, x, rows):
+        """The images x[rows], each changed by the generator; x stays as it is."""
         generator = self.image_data_generator
         if generator is None:
-            return x
+            return x[rows]
         if hasattr(generator, "augment"):
-            return generator.augment(x)
-        return generator.standardize(generator.apply_transform(x.copy(), generator.get_random_transform(x.shape)))
+            return generator.augment(x, rows)
+        return np.stack([generator.standardize(generator.apply_transform(x[row].copy(), generator.get_random_transform(x.shape[1:])))
+                         for row in rows]).astype(x.dtype, copy=False)
 
     def _save(self, batch, rows, bound):
         if self.save_to_dir:
@@ -124,9 +126,7 @@ class NumpyArrayIterator(Iterator):
         super().__init__(len(self.x), batch_size, shuffle, seed)
 
     def _get_batches_of_transformed_samples(self, index_array):
-        batch = np.zeros((len(index_array),) + self.x.shape[1:], self.dtype)
-        for k, row in enumerate(index_array):
-            batch[k] = self._augmented(self.x[row])
+        batch = self._augmented(self.x, index_array)
         self._save(batch, index_array, 10**4)
         x = [batch] + [a[index_array] for a in self.x_misc] if self.x_misc else batch
         if self.y is None:
@@ -136,6 +136,9 @@ class NumpyArrayIterator(Iterator):
 
 
 class _FileIterator(Iterator):
+    """Shared by folders and tables. `cache_bytes`: decoded pictures are kept where all of them fit; 0 decodes in every epoch."""
+    cache_bytes, files = CACHE_BYTES, None
+
     def _settings(self, image_data_generator, target_size, color_mode, data_format, save_to_dir, save_prefix, save_format, subset,
                   interpolation, keep_aspect_ratio, dtype, class_mode, modes):
         if color_mode not in ("rgb", "rgba", "grayscale"):
@@ -154,10 +157,10 @@ class _FileIterator(Iterator):
         self.split = {None: None, "validation": (0, held), "training": (held, 1)}[subset]
 
     def _get_batches_of_transformed_samples(self, index_array):
-        batch = np.zeros((len(index_array),) + self.image_shape, self.dtype)
-        files = [self.filepaths[row] for row in index_array]
-        for k, x in enumerate(load_all(files, self.data_format, self.color_mode, self.target_size, self.interpolation, self.keep_aspect_ratio)):
-            batch[k] = self._augmented(x)
+        if self.files is None:
+            self.files = ImageFiles(self.filepaths, self.image_shape, self.data_format, self.dtype, self.color_mode, self.target_size,
+                                    self.interpolation, self.keep_aspect_ratio)
+        batch = self._augmented(self.files(index_array, self.cache_bytes), np.arange(len(index_array)))
         self._save(batch, index_array, 10**7)
         if self.class_mode is None:
             return batch

@@ -1,4 +1,4 @@
-"""One image resampled under an affine map, for data augmentation, with the edges of scipy.ndimage.affine_transform.
+"""Images resampled under an affine map, for data augmentation, with the edges of scipy.ndimage.affine_transform.
 
 The map's coordinates are float64 whatever the image's dtype, so that the nearest point is the same one everywhere.
 """
@@ -35,42 +35,52 @@ def _points(c, n, mode, order):
 
 TURN = (0.8, 0.55, -3.7, -0.6, 0.9, 2.1)
 SHRINK = (1.9, 0.1, -6.3, 0.2, 2.3, -7.7)
-SHAPES = ((17, 12, 3), (5, 9, 1), (1, 1, 2), (33, 16, 4))
+STILL = (1, 0, 0, 0, 1, 0)
+SHAPES = ((2, 17, 12, 3), (2, 5, 9, 1), (2, 1, 1, 2), (2, 33, 16, 4), (2, 3, 150, 3))
+
+
+def as_maps(matrices, flips):
+    """int32 (n, 16): the bits of n times eight float64: M (2, 3), flip rows, flip columns."""
+    maps = np.concatenate([np.reshape(matrices, (len(flips), 6)), flips], 1, dtype="float64")
+    return np.ascontiguousarray(maps).view("int32")
 
 
 @primitive
 class affine_warp:
-    """y[r, c] = scale * x at (M00 r + M01 c + M02, M10 r + M11 c + M12), read between the four points around it
+    """y[k, r, c] = scale * x[rows[k]] at (M00 r + M01 c + M02, M10 r + M11 c + M12), read between the four points around it
 
-    x, y: one image (h, w, channels). flips: y upside down, y mirrored (r and c are then counted from the other end).
+    x: images (images, h, w, channels); rows int32 (n,); maps int32 (n, 16), made by as_maps from M[k] and flips (y upside
+    down, y mirrored: r and c are then counted from the other end). y: (n, h, w, channels).
     """
-    shape = lambda x, **attrs: (x.shape, x.dtype)
+    shape = lambda x, rows, maps, **attrs: (rows.shape + x.shape[1:], x.dtype)
     domain = dict(x=lambda rng, shape: rng.uniform(0, 255, shape))
-    samples = [([s], dict(matrix=m, mode=mode, fill=3.0, order=order, flips=f, scale=scale))
-               for s, f, scale in zip(SHAPES, ((False, False), (True, False), (False, True), (True, True)), (1.0, 0.5, 1 / 255, 1.0))
+    samples = [([s, lambda rng: np.array([1, 0, 1], "int32"), lambda rng, maps=as_maps([m, STILL, m], [f, f[::-1], f]): maps],
+                dict(mode=mode, fill=3.0, order=order, scale=scale))
+               for s, f, scale in zip(SHAPES, ((False, False), (True, False), (False, True), (True, True), (False, True)), (1.0, 0.5, 1 / 255, 1.0, 0.5))
                for m, order in ((TURN, 1), (SHRINK, 1), (TURN, 0)) for mode in MODES]
 
     def supports(ins, attrs):
-        return ins[0].dtype == "float32"
+        return ins[0].dtype == "float32" and ins[0].size < 2**31 * ins[0].shape[0]
 
-    def ref(x, *, matrix, mode="nearest", fill=0.0, order=1, flips=(False, False), scale=1.0):
-        h, w, channels = x.shape
-        m = matrix
-        rows, cols = np.arange(h)[::-1 if flips[0] else 1, None], np.arange(w)[::-1 if flips[1] else 1]
-        r0, r1, tr, out_r = _points(m[0] * rows + m[1] * cols + m[2], h, mode, order)
-        c0, c1, tc, out_c = _points(m[3] * rows + m[4] * cols + m[5], w, mode, order)
-        flat = np.ascontiguousarray(x).reshape(h * w, channels)
-        if order == 0:
-            y = flat[r0 * w + c0]
-        else:
-            tr, tc = tr[:, :, None], tc[:, :, None]
-            y = (flat[r0 * w + c0] * ((1 - tr) * (1 - tc)) + flat[r0 * w + c1] * ((1 - tr) * tc)
-                 + flat[r1 * w + c0] * (tr * (1 - tc)) + flat[r1 * w + c1] * (tr * tc))
-        if out_r is not None:
-            y[out_r | out_c] = fill
-        if x.dtype.kind in "iu" and y.dtype.kind == "f":
-            y = np.trunc(y)
-        return (y if scale == 1 else y * scale).astype(x.dtype)
+    def ref(x, rows, maps, *, mode="nearest", fill=0.0, order=1, scale=1.0):
+        _, h, w, channels = x.shape
+        y = np.empty(rows.shape + x.shape[1:], x.dtype)
+        for k, (row, m) in enumerate(zip(rows, np.ascontiguousarray(maps).view("float64"))):
+            r, c = np.arange(h)[::-1 if m[6] else 1, None], np.arange(w)[::-1 if m[7] else 1]
+            r0, r1, tr, out_r = _points(m[0] * r + m[1] * c + m[2], h, mode, order)
+            c0, c1, tc, out_c = _points(m[3] * r + m[4] * c + m[5], w, mode, order)
+            flat = x[row].reshape(h * w, channels)
+            z = flat[r0 * w + c0]
+            if order:
+                tr, tc = tr[:, :, None], tc[:, :, None]
+                z = (z * ((1 - tr) * (1 - tc)) + flat[r0 * w + c1] * ((1 - tr) * tc)
+                     + flat[r1 * w + c0] * (tr * (1 - tc)) + flat[r1 * w + c1] * (tr * tc))
+            if out_r is not None:
+                z[out_r | out_c] = fill
+            if x.dtype.kind in "iu" and z.dtype.kind == "f":
+                z = np.trunc(z)
+            y[k] = z if scale == 1 else z * scale
+        return y
 
-    def calls(y, x, *, matrix, mode="nearest", fill=0.0, order=1, flips=(False, False), scale=1.0):
-        yield "affine_warp", [y], [x], [*x.shape, MODES.index(mode), order, *map(int, flips)], [*map(float, matrix), float(fill), float(scale)]
+    def calls(y, x, rows, maps, *, mode="nearest", fill=0.0, order=1, scale=1.0):
+        yield "affine_warp", [y], [x, rows, maps], [rows.size, *x.shape, MODES.index(mode), order], [float(fill), float(scale)]

@@ -8,6 +8,7 @@ import numpy as np
 from fastdl import config
 from fastdl.errors import FileError, bad_argument, missing_extra
 
+CACHE_BYTES = 1 << 28                    # memory that the decoded pictures of one folder or table may take
 _RESAMPLING = ("nearest", "bilinear", "bicubic", "hamming", "box", "lanczos")
 
 
@@ -103,9 +104,55 @@ def load_img(path, color_mode="rgb", target_size=None, interpolation="nearest", 
     return img.resize((width, height), getattr(image.Resampling, interpolation.replace("3", "").upper()), box=box)
 
 
-def load_all(paths, data_format, *settings):
-    """The arrays of files, in their order, read by several threads; settings are load_img's. The threads end with the last array."""
-    from concurrent.futures import ThreadPoolExecutor
+class ImageFiles:
+    """files(rows) = the images of those files, (n, h, w, c) or (n, c, h, w), read by several threads
 
-    with ThreadPoolExecutor(max(1, min(len(paths), config.threads()))) as pool:
-        yield from pool.map(lambda path: img_to_array(load_img(path, *settings), data_format), paths)
+    Where all the pictures, at their final size and a byte a number, fit into `cache_bytes`, each file is decoded once: later
+    calls take its picture from memory, unless the file's time or size has changed. cache_bytes=0 reads every time.
+    """
+
+    def __init__(self, paths, image_shape, data_format, dtype, *settings):
+        self.paths, self.shape, self.data_format, self.dtype, self.settings = paths, tuple(image_shape), data_format, dtype, settings
+        self._known, self._stamps = None, {}
+
+    def _decoded(self, path):
+        """Integers 0 .. 255 for nearly all files."""
+        x = np.asarray(load_img(path, *self.settings))
+        x = x[:, :, None] if x.ndim == 2 else x
+        return x if self.data_format == "channels_last" else x.transpose(2, 0, 1)
+
+    def __call__(self, rows, cache_bytes=CACHE_BYTES):
+        from concurrent.futures import ThreadPoolExecutor
+
+        batch, keep, missing = np.empty((len(rows),) + self.shape, self.dtype), self._keeps(cache_bytes), []
+        for k, row in enumerate(rows):
+            stamp = None
+            if keep:
+                about = os.stat(self.paths[row])
+                stamp = about.st_mtime_ns, about.st_size
+            if keep and self._stamps.get(row) == stamp:
+                batch[k] = self._known[row]
+            else:
+                missing.append((k, row, stamp))
+
+        def read(place):
+            k, row, stamp = place
+            x = self._decoded(self.paths[row])
+            batch[k] = x
+            if keep and x.dtype == np.uint8:
+                self._stamps.pop(row, None)
+                self._known[row] = x
+                self._stamps[row] = stamp
+
+        if missing:
+            with ThreadPoolExecutor(max(1, min(len(missing), config.threads()))) as pool:
+                list(pool.map(read, missing))
+        return batch
+
+    def _keeps(self, cache_bytes):
+        if not 0 < len(self.paths) * int(np.prod(self.shape)) <= cache_bytes:
+            self._known, self._stamps = None, {}
+            return False
+        if self._known is None:
+            self._known = np.empty((len(self.paths),) + self.shape, "uint8")         # memory is taken as it is filled
+        return True
