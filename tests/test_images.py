@@ -1,5 +1,6 @@
 """Images: Keras's pictures from Keras's seeds, and files of every kind that people have."""
 import importlib.util
+import os
 import pathlib
 
 import numpy as np
@@ -30,6 +31,27 @@ def test_augmenting_leaves_the_data_alone():
     for settings in ({}, dict(rescale=0.5), dict(horizontal_flip=True, rescale=0.5, samplewise_center=True), dict(rotation_range=30)):
         next(ImageDataGenerator(**settings).flow(x, batch_size=4, seed=0))
         assert np.array_equal(x, before)
+
+
+class Own(ImageDataGenerator):
+    """Draws, transforms and standardizes as its parent does, but image by image."""
+
+    def standardize(self, x):
+        return super().standardize(x)
+
+
+@pytest.mark.parametrize("settings", [dict(rotation_range=40, zoom_range=0.3, shear_range=20.0, horizontal_flip=True, rescale=0.5),
+                                      dict(width_shift_range=[-2, 0, 3], vertical_flip=True, samplewise_std_normalization=True),
+                                      dict(zca_whitening=True, rotation_range=5), dict(rescale=0.1)])
+def test_a_batch_at_once_is_image_by_image(settings):
+    x = np.random.RandomState(0).randint(0, 256, (7, 12, 9, 3)).astype("float32")
+    rows, made = np.array([3, 0, 6, 3]), []
+    for kind in (ImageDataGenerator, Own):
+        generator = kind(**settings)
+        generator.fit(x)
+        np.random.seed(5)
+        made.append(generator.augment(x, rows))
+    np.testing.assert_allclose(*made, rtol=1e-5, atol=1e-4)
 
 
 @pytest.fixture
@@ -65,3 +87,27 @@ def test_damaged_files_are_named(tmp_path, pixels):
     (tmp_path / "text.png").write_text("no picture")
     with pytest.raises(FileError, match="text.png is no whole image"):
         load_img(tmp_path / "text.png")
+
+
+def test_files_are_decoded_once_while_they_fit(tmp_path, pixels, monkeypatch):
+    from fastdl.utils import image_utils
+
+    (tmp_path / "a").mkdir()
+    for k in range(5):
+        Image.fromarray(pixels + k).save(tmp_path / "a" / f"{k}.png")
+    decoded, load = [], image_utils.load_img
+    monkeypatch.setattr(image_utils, "load_img", lambda path, *args: decoded.append(path) or load(path, *args))
+    passes = lambda flow: [np.sort(np.concatenate([next(flow) for _ in range(3)]), 0) for _ in range(2)]
+    flow = ImageDataGenerator().flow_from_directory(tmp_path, (6, 8), class_mode=None, batch_size=2, seed=1)
+    first, second = passes(flow)
+    assert np.array_equal(first, second) and len(decoded) == 5
+    Image.fromarray(255 - pixels).save(tmp_path / "a" / "3.png")
+    os.utime(tmp_path / "a" / "3.png", ns=(1, 1))
+    changed = passes(flow)[0]
+    assert len(decoded) == 6 and not np.array_equal(first, changed)
+    flow.cache_bytes = 5 * pixels.size - 1
+    assert np.array_equal(passes(flow)[0], changed) and len(decoded) == 16
+    deep = np.full((6, 8), 40000, "uint16")
+    Image.fromarray(deep).save(tmp_path / "a" / "0.png")
+    flow = ImageDataGenerator().flow_from_directory(tmp_path, (6, 8), "grayscale", class_mode=None, shuffle=False)
+    assert next(flow)[0].max() == next(flow)[0].max() == 40000                                                         # more than a byte

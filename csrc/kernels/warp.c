@@ -128,8 +128,11 @@ FD_KERNEL(affine_warp) {              /* y[n, h, w, C] | x[images, h, w, C], row
         for (int64_t r = first - k * h; still && r < last - k * h; r++) {
             const float *from = x + (up ? h - 1 - r : r) * w * C;
             float *to = y + r * w * C;
-            if (!back) for (int64_t e = 0; e < w * C; e++) to[e] = from[e] * scale;
-            else for (int64_t j = 0; j < w; j++) for (int64_t e = 0; e < C; e++) to[j * C + e] = from[(w - 1 - j) * C + e] * scale;
+            if (!back) {
+                int64_t e = 0;
+                for (; e + VL <= w * C; e += VL) vf_store(to + e, vf_load(from + e) * scale);
+                for (; e < w * C; e++) to[e] = from[e] * scale;
+            } else for (int64_t j = 0; j < w; j++) for (int64_t e = 0; e < C; e++) to[j * C + e] = from[(w - 1 - j) * C + e] * scale;
         }
         for (int64_t j0 = 0; !still && j0 < w; j0 += WARP_COLUMNS) {
             int64_t columns = w - j0 < WARP_COLUMNS ? w - j0 : WARP_COLUMNS;

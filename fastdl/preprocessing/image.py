@@ -225,21 +225,22 @@ class ImageDataGenerator:
 
     def augment(self, x, rows):
         """standardize(transform(image)) for the images x[rows], the transforms drawn now, in this order; x stays as it is."""
-        own, usual = type(self), ImageDataGenerator
-        y = np.empty((len(rows),) + x.shape[1:], x.dtype)
+        own, usual, one = type(self), ImageDataGenerator, x.shape[1:]
         if self.preprocessing_function or own.apply_transform is not usual.apply_transform or own.standardize is not usual.standardize:
-            for k, row in enumerate(rows):                  # they may draw random numbers in between
-                y[k] = self.standardize(self.apply_transform(x[row].copy(), self.get_random_transform(x.shape[1:])))
-            return y
-        parameters = [self.get_random_transform(x.shape[1:]) for _ in rows]
+            draws = (self.get_random_transform(one) for _ in rows)              # in between they may draw random numbers too
+            return self._one_by_one(x, rows, draws)
+        parameters = [self.get_random_transform(one) for _ in rows]
         if self.data_format == "channels_first" or any(p.get(name) is not None for p in parameters for name in _BY_IMAGE):
-            for k, row in enumerate(rows):
-                y[k] = self.apply_transform(x[row], parameters[k])
-                y[k] = self.standardize(y[k])
-            return y
+            return self._one_by_one(x, rows, parameters)
         y = warp_rows(x, rows, parameters, self.fill_mode, self.cval, self.interpolation_order, self.rescale or 1.0)
         for k in range(len(rows) if self._normalizes() else 0):
             y[k] = self._normalize(y[k])
+        return y
+
+    def _one_by_one(self, x, rows, parameters):
+        y = np.empty((len(rows),) + x.shape[1:], x.dtype)
+        for k, (row, p) in enumerate(zip(rows, parameters)):
+            y[k] = self.standardize(self.apply_transform(x[row].copy(), p))
         return y
 
     def random_transform(self, x, seed=None):
