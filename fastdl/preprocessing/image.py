@@ -4,12 +4,14 @@ import warnings
 import numpy as np
 
 from fastdl import config
-from fastdl.errors import bad_argument, missing_extra
+from fastdl.core.tensor import Tensor
+from fastdl.errors import bad_argument, did_you_mean, missing_extra
 from fastdl.preprocessing.affine import FILL_MODES, NUMBERS, apply_affine_transform, warp_rows
 from fastdl.preprocessing.crops import PCAColor, random_color_shift, random_crop, ten_crops
 from fastdl.preprocessing.iterators import DataFrameIterator, DirectoryIterator, Iterator, NumpyArrayIterator
+from fastdl.primitives import image as image_primitives
 from fastdl.utils.dataset_utils import dataset_from_directory
-from fastdl.utils.image_utils import ImageFiles, array_to_img, data_format_of, img_to_array, load_img, save_img
+from fastdl.utils.image_utils import ImageFiles, array_to_img, data_format_of, img_to_array, load_img, pixels_of, save_img
 
 __all__ = ["DataFrameIterator", "DirectoryIterator", "ImageDataGenerator", "Iterator", "NumpyArrayIterator", "PCAColor",
            "apply_affine_transform", "apply_brightness_shift", "apply_channel_shift", "array_to_img",
@@ -17,6 +19,7 @@ __all__ = ["DataFrameIterator", "DirectoryIterator", "ImageDataGenerator", "Iter
            "random_color_shift", "random_crop", "random_rotation", "random_shear", "random_shift", "random_zoom",
            "save_img", "ten_crops"]
 
+_CHANNELS = {"grayscale": 1, "rgb": 3, "rgba": 4}
 _BY_IMAGE = ("channel_shift_intensity", "brightness")
 
 
@@ -270,25 +273,67 @@ class ImageDataGenerator:
             self.zca_whitening_matrix = (u * (np.sqrt(len(x)) / (s + self.zca_epsilon))) @ u.T
 
 
+INTERPOLATIONS = ("bilinear", "nearest", "bicubic", "area", "lanczos3", "lanczos5", "gaussian", "mitchellcubic")
+
+
+def _resized(x, size, interpolation):
+    """Image x (h, w, c) at another size, float32, between the pixels' centres as Keras resizes: nothing is averaged in shrinking."""
+    for axis in (0, 1):
+        n, new = x.shape[axis], size[axis]
+        if interpolation == "nearest":
+            x = x.take(image_primitives.nearest(n, new, new / n), axis)
+        elif n != new or interpolation in ("gaussian", "mitchellcubic"):         # these two blur at the same size, too
+            w, at = image_primitives.area(n, new) if interpolation == "area" else image_primitives.band(n, new, interpolation, new / n, 0.0, False)
+            x = image_primitives.resample(Tensor(x.astype("float32", copy=False)), Tensor(w.astype("float32")), Tensor(at), axis=axis).numpy()
+    return x.astype("float32", copy=False)
+
+
+def _fitted(x, size, interpolation, crop, pad):
+    """_resized, after cutting x to the proportions of `size` (crop) or with black borders around it (pad)."""
+    (h, w), (height, width) = x.shape[:2], size
+    if crop:
+        ch, cw = max(1, min(h, int(w * height / width))), max(1, min(w, int(h * width / height)))
+        top, left = (h - ch) // 2, (w - cw) // 2
+        return _resized(x[top:top + ch, left:left + cw], size, interpolation)
+    if not pad:
+        return _resized(x, size, interpolation)
+    wanted, exact = np.array(size, "float32"), np.array([h, w], "float32")
+    exact = exact / (exact / wanted).max()                  # in float32, as TensorFlow: the last digit decides about a row
+    inner = np.maximum(1, np.floor(exact).astype(int))
+    top, left = np.maximum(0, np.floor((wanted - exact) / 2).astype(int))
+    y = np.zeros((height, width, x.shape[2]), "float32")
+    y[top:top + inner[0], left:left + inner[1]] = _resized(x, inner, interpolation)
+    return y
+
+
 def image_dataset_from_directory(directory, labels="inferred", label_mode="int", class_names=None, color_mode="rgb", batch_size=32,
                                  image_size=(256, 256), shuffle=True, seed=None, validation_split=None, subset=None,
-                                 interpolation="bilinear", follow_links=False, crop_to_aspect_ratio=False, data_format=None,
-                                 format=None, verbose=True):
+                                 interpolation="bilinear", follow_links=False, crop_to_aspect_ratio=False, pad_to_aspect_ratio=False,
+                                 data_format=None, format=None, verbose=True):
     """Batches (images, labels) of the files under `directory`, one folder a class; images float32 in 0 .. 255
 
-    The dataset has .class_names and .file_paths. Pillow resizes; shrinking averages, where Keras samples.
+    The dataset has .class_names and .file_paths. Pillow decodes; small folders are decoded once (see utils.image_utils.ImageFiles).
     """
     size = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
+    interpolation = interpolation.lower()
+    for name, value, known in (("interpolation", interpolation, INTERPOLATIONS), ("color_mode", color_mode, tuple(_CHANNELS))):
+        if value not in known:
+            raise bad_argument(name, repr(value), f"one of {known}", f"choose one of them.{did_you_mean(str(value), known)}")
+    if len(size) != 2 or min(size) < 1:
+        raise bad_argument("image_size", image_size, "a pair (height, width)", "image_size=(180, 180)")
+    if crop_to_aspect_ratio and pad_to_aspect_ratio:
+        raise bad_argument("crop_to_aspect_ratio and pad_to_aspect_ratio", "both True", "at most one of them", "leave one out")
+    last = data_format_of(data_format) == "channels_last"
+    shape = (*size, _CHANNELS[color_mode]) if last else (_CHANNELS[color_mode], *size)
 
-    data_format = data_format_of(data_format)
-    channels = {"grayscale": (1,), "rgb": (3,), "rgba": (4,)}[color_mode]
-    shape = (*size, *channels) if data_format == "channels_last" else (*channels, *size)
+    def read(path):
+        x = pixels_of(load_img(path, color_mode), "channels_last")
+        y = _fitted(x, size, interpolation, crop_to_aspect_ratio, pad_to_aspect_ratio)
+        return y if last else y.transpose(2, 0, 1)
 
-    def make_load(paths):
-        return ImageFiles(paths, shape, data_format, config.floatx(), color_mode, size, interpolation, crop_to_aspect_ratio)
-
-    return dataset_from_directory(directory, labels, label_mode, class_names, (".bmp", ".gif", ".jpeg", ".jpg", ".png"), make_load,
-                                  batch_size, shuffle, seed, validation_split, subset, follow_links, verbose)
+    return dataset_from_directory(directory, labels, label_mode, class_names, (".bmp", ".gif", ".jpeg", ".jpg", ".png"),
+                                  lambda paths: ImageFiles(paths, shape, "float32", "float32", read), batch_size, shuffle, seed,
+                                  validation_split, subset, follow_links, verbose)
 
 
 def smart_resize(x, size, interpolation="bilinear", data_format="channels_last"):

@@ -8,7 +8,7 @@ import numpy as np
 from fastdl import config
 from fastdl.errors import bad_argument
 from fastdl.utils.dataset_utils import check_directory
-from fastdl.utils.image_utils import CACHE_BYTES, ImageFiles, array_to_img, data_format_of
+from fastdl.utils.image_utils import CACHE_BYTES, ImageFiles, array_to_img, data_format_of, load_img, pixels_of
 from fastdl.utils.py_dataset import PyDataset
 
 FORMATS = ("png", "jpg", "jpeg", "bmp", "ppm", "tif", "tiff")
@@ -158,8 +158,9 @@ class _FileIterator(Iterator):
 
     def _get_batches_of_transformed_samples(self, index_array):
         if self.files is None:
-            self.files = ImageFiles(self.filepaths, self.image_shape, self.data_format, self.dtype, self.color_mode, self.target_size,
-                                    self.interpolation, self.keep_aspect_ratio)
+            how = self.color_mode, self.target_size, self.interpolation, self.keep_aspect_ratio
+            self.files = ImageFiles(self.filepaths, self.image_shape, self.dtype, "uint8",
+                                    lambda path: pixels_of(load_img(path, *how), self.data_format))
         batch = self._augmented(self.files(index_array, self.cache_bytes), np.arange(len(index_array)))
         self._save(batch, index_array, 10**7)
         if self.class_mode is None:

@@ -19,7 +19,13 @@ def _lanczos(a):
     return lambda t: np.where(np.abs(t) < a, np.sinc(t) * np.sinc(t / a), 0)
 
 
-KERNELS = dict(bilinear=(1, lambda t: np.maximum(0, 1 - np.abs(t))), bicubic=(2, _cubic), lanczos3=(3, _lanczos(3)), lanczos5=(5, _lanczos(5)))
+def _mitchell(t):
+    t = np.abs(t)                                      # Mitchell and Netravali (1988), B = C = 1/3
+    return np.where(t < 1, (7 * t - 12) * t * t + 16 / 3, np.where(t < 2, ((-7 / 3 * t + 12) * t - 20) * t + 32 / 3, 0)) / 6
+
+
+KERNELS = dict(bilinear=(1, lambda t: np.maximum(0, 1 - np.abs(t))), bicubic=(2, _cubic), lanczos3=(3, _lanczos(3)), lanczos5=(5, _lanczos(5)),
+               mitchellcubic=(2, _mitchell), gaussian=(1.5, lambda t: np.where(np.abs(t) < 1.5, np.exp(-2 * t * t), 0)))
 
 
 @functools.lru_cache(512)
@@ -38,6 +44,17 @@ def band(n, size, method, scale, shift, antialias):
     w = np.where(np.abs(total) > 1000 * np.finfo("float32").eps, w / np.where(total != 0, total, 1), 0)
     w *= ((centre >= -0.5) & (centre <= n - 0.5))[:, None]
     return w, at
+
+
+@functools.lru_cache(64)
+def area(n, size):
+    """(w, at) as band has them: new pixel i is the mean of the old ones between i n / size and (i + 1) n / size."""
+    low, high = np.arange(size) * n / size, (np.arange(size) + 1) * n / size
+    at = np.floor(low).astype("int32")
+    k = int((np.ceil(high) - at).max())
+    at = np.minimum(at, n - k)
+    w = np.minimum(at[:, None] + np.arange(k) + 1, high[:, None]) - np.maximum(at[:, None] + np.arange(k), low[:, None])
+    return np.maximum(w, 0) * size / n, at
 
 
 def nearest(n, size, scale):

@@ -12,6 +12,10 @@ CACHE_BYTES = 1 << 28                    # memory that the decoded pictures of o
 _RESAMPLING = ("nearest", "bilinear", "bicubic", "hamming", "box", "lanczos")
 
 
+class ImageFileError(FileError, OSError):
+    """No whole image; an OSError too, as Pillow's errors about files are."""
+
+
 def pillow(purpose="Reading and writing images"):
     """The module PIL.Image."""
     try:
@@ -52,8 +56,14 @@ def img_to_array(img, data_format=None, dtype=None):
     x = np.array(img, dtype or config.floatx())
     if x.ndim not in (2, 3):
         raise bad_argument("img", f"an image of shape {x.shape}", "two or three axes", "convert it to RGB")
+    return pixels_of(x, data_format_of(data_format))
+
+
+def pixels_of(img, data_format):
+    """The array (h, w, c) or (c, h, w) of an image, in its own dtype: uint8 for nearly all that Pillow reads."""
+    x = np.asarray(img)
     x = x[:, :, None] if x.ndim == 2 else x
-    return x if data_format_of(data_format) == "channels_last" else x.transpose(2, 0, 1)
+    return x if data_format == "channels_last" else x.transpose(2, 0, 1)
 
 
 def save_img(path, x, data_format=None, file_format=None, scale=True, **kwargs):
@@ -83,15 +93,14 @@ def load_img(path, color_mode="rgb", target_size=None, interpolation="nearest", 
     else:
         with open(path, "rb") as f:
             source = io.BytesIO(f.read())
+    mode = {"grayscale": "L"}.get(color_mode, color_mode.upper())
     try:
         img = image.open(source)
         img.load()
+        img = img if img.mode == mode or mode == "L" and img.mode in ("I;16", "I") else img.convert(mode)
     except Exception as error:                  # Pillow raises many kinds for damaged files
-        raise FileError(f"{path if source is not path else 'the stream'} is no whole image ({error}). Fix: replace or delete it.") from error
-    if color_mode == "grayscale":
-        img = img if img.mode in ("L", "I;16", "I") else img.convert("L")
-    else:
-        img = img if img.mode == color_mode.upper() else img.convert(color_mode.upper())
+        reason = "Pillow knows no such format" if isinstance(error, image.UnidentifiedImageError) else error
+        raise ImageFileError(f"{path if source is not path else 'the stream'} is no whole image ({reason}). Fix: replace or delete it.") from error
     if target_size is None or img.size == (target_size[1], target_size[0]):
         return img
     height, width = target_size
@@ -105,21 +114,15 @@ def load_img(path, color_mode="rgb", target_size=None, interpolation="nearest", 
 
 
 class ImageFiles:
-    """files(rows) = the images of those files, (n, h, w, c) or (n, c, h, w), read by several threads
+    """files(rows) = the images of those files, each as read(path) gives it, read by several threads
 
-    Where all the pictures, at their final size and a byte a number, fit into `cache_bytes`, each file is decoded once: later
-    calls take its picture from memory, unless the file's time or size has changed. cache_bytes=0 reads every time.
+    Where all of them, as arrays of dtype `kept`, fit into `cache_bytes`, each file is read once: later calls take its image
+    from memory, unless the file's time or size has changed. cache_bytes=0 reads every time.
     """
 
-    def __init__(self, paths, image_shape, data_format, dtype, *settings):
-        self.paths, self.shape, self.data_format, self.dtype, self.settings = paths, tuple(image_shape), data_format, dtype, settings
+    def __init__(self, paths, image_shape, dtype, kept, read):
+        self.paths, self.shape, self.dtype, self.kept, self.read = paths, tuple(image_shape), dtype, np.dtype(kept), read
         self._known, self._stamps = None, {}
-
-    def _decoded(self, path):
-        """Integers 0 .. 255 for nearly all files."""
-        x = np.asarray(load_img(path, *self.settings))
-        x = x[:, :, None] if x.ndim == 2 else x
-        return x if self.data_format == "channels_last" else x.transpose(2, 0, 1)
 
     def __call__(self, rows, cache_bytes=CACHE_BYTES):
         from concurrent.futures import ThreadPoolExecutor
@@ -137,9 +140,9 @@ class ImageFiles:
 
         def read(place):
             k, row, stamp = place
-            x = self._decoded(self.paths[row])
+            x = self.read(self.paths[row])
             batch[k] = x
-            if keep and x.dtype == np.uint8:
+            if keep and x.dtype == self.kept:
                 self._stamps.pop(row, None)
                 self._known[row] = x
                 self._stamps[row] = stamp
@@ -150,9 +153,9 @@ class ImageFiles:
         return batch
 
     def _keeps(self, cache_bytes):
-        if not 0 < len(self.paths) * int(np.prod(self.shape)) <= cache_bytes:
+        if not 0 < len(self.paths) * int(np.prod(self.shape)) * self.kept.itemsize <= cache_bytes:
             self._known, self._stamps = None, {}
             return False
         if self._known is None:
-            self._known = np.empty((len(self.paths),) + self.shape, "uint8")         # memory is taken as it is filled
+            self._known = np.empty((len(self.paths),) + self.shape, self.kept)           # memory is taken as it is filled
         return True

@@ -1,8 +1,10 @@
-"""Writes golden_images.npz: what Keras's ImageDataGenerator makes of 200 random settings and seeds. Run it where Keras is installed:
+"""Writes golden_images.npz: what Keras's ImageDataGenerator makes of 200 random settings and seeds, and of one picture in
+other sizes. Run it where Keras and TensorFlow are installed:
 
-    KERAS_BACKEND=torch python tests/golden/make_golden_images.py
+    KERAS_BACKEND=tensorflow python tests/golden/make_golden_images.py
 """
 import pathlib
+import tempfile
 
 import numpy as np
 
@@ -29,9 +31,29 @@ def augmented(generator_class, n):
     return [a for _ in range(2) for a in next(flow)]
 
 
+RESIZED = [(how, size, fit) for how in ("bilinear", "nearest", "bicubic", "area", "lanczos3", "lanczos5", "gaussian", "mitchellcubic")
+           for size in ((5, 6), (14, 32), (9, 20)) for fit in ("", "crop", "pad")
+           if fit != "crop" or how not in ("gaussian", "mitchellcubic")]       # Keras cuts with fewer ways to resize
+
+
+def resized(image_dataset_from_directory):
+    """For each of RESIZED the one picture of a folder."""
+    from PIL import Image
+
+    with tempfile.TemporaryDirectory() as folder:
+        Image.fromarray(np.random.RandomState(3).randint(0, 256, (9, 20, 3)).astype("uint8")).save(pathlib.Path(folder) / "one.png")
+        for how, size, fit in RESIZED:
+            settings = {f"{fit}_to_aspect_ratio": True} if fit else {}
+            for batch in image_dataset_from_directory(folder, labels=None, image_size=size, interpolation=how, verbose=False, **settings):
+                yield np.asarray(batch)[0]
+
+
 if __name__ == "__main__":
+    import keras
     from keras.src.legacy.preprocessing.image import ImageDataGenerator
 
     made = [a for n in range(200) for a in augmented(ImageDataGenerator, n)]
+    sizes = list(resized(keras.utils.image_dataset_from_directory))
     np.savez_compressed(pathlib.Path(__file__).with_name("golden_images.npz"), sizes=[a.size for a in made],
-                        values=np.concatenate([np.ravel(a) for a in made]).astype("float16"))
+                        values=np.concatenate([np.ravel(a) for a in made]).astype("float16"),
+                        resized=np.concatenate([np.ravel(a) for a in sizes]).astype("float16"))
