@@ -32,7 +32,7 @@ def augmented(generator_class, n):
 
 
 RESIZED = [(how, size, fit) for how in ("bilinear", "nearest", "bicubic", "area", "lanczos3", "lanczos5", "gaussian", "mitchellcubic")
-           for size in ((5, 6), (14, 32), (9, 20)) for fit in ("", "crop", "pad")
+           for size in ((5, 6), (16, 32), (9, 20)) for fit in ("", "crop", "pad")
            if fit != "crop" or how not in ("gaussian", "mitchellcubic")]       # Keras cuts with fewer ways to resize
 
 
