@@ -1,8 +1,11 @@
 """Data sets from a cache made here: hashes, restricted reading, offline, and the messages; no network."""
 import hashlib
 import http.server
+import importlib.util
 import io
+import json
 import os
+import pathlib
 import pickle
 import tarfile
 import threading
@@ -71,6 +74,25 @@ def test_imdb_from_the_cache(home, monkeypatch):
     for module in (imdb, reuters):
         (home / f"{module.__name__.split('.')[-1]}_word_index.json").write_text('{"the": 1, "film": 2}')
         assert module.get_word_index() == {"the": 1, "film": 2}
+
+
+def test_as_keras_loads_the_same_files(tmp_path, monkeypatch):
+    """Files in the canonical formats (golden/make_golden_datasets.py): the same rows, order, shapes and dtypes."""
+    from fastdl import datasets
+
+    folder = pathlib.Path(__file__).with_name("golden")
+    spec = importlib.util.spec_from_file_location("golden_datasets", folder / "make_golden_datasets.py")
+    cases = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(cases)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setenv("FASTDL_OFFLINE", "1")
+    cases.plant(tmp_path / "datasets")
+    monkeypatch.setattr(file_utils, "validate_file", lambda *a: True)
+    came, want = cases.found(datasets), json.loads((folder / "golden_datasets.json").read_text())
+    assert list(came) == list(want)
+    for key in want:
+        assert came[key] == want[key], key
+    assert datasets.cifar100.load_data()[0][0].flags.writeable
 
 
 def test_cifar_from_the_archive(home, monkeypatch):

@@ -193,6 +193,7 @@ def test_normalization_of_batches_equals_that_of_the_whole():
     parts.adapt([data[:7], data[7:20], data[20:]])
     np.testing.assert_allclose(parts(data).numpy(), whole(data).numpy(), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(whole(data).numpy().std(0), 1, rtol=1e-5)
+    assert layers.Normalization().mean is None and whole.mean.shape == whole.variance.shape == (1, 4)      # as in Keras: broadcasts
     with pytest.raises(ValueError, match="built for"):
         whole.adapt(np.ones((3, 5)))
     with pytest.raises(ValueError, match="adapt"):

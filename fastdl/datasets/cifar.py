@@ -20,7 +20,8 @@ def load(folder, archive, file_hash, members, label_key):
                 batch = read_pickle(tar.extractfile(f"{folder}/{member}").read(), f"{path} ({member})")
                 x = np.asarray(batch[b"data"], "uint8").reshape(-1, 3, 32, 32)
                 y = np.asarray(batch[label_key.encode()])
-                parts.append((x.transpose(0, 2, 3, 1) if config.image_data_format() == "channels_last" else x, y.reshape(-1, 1)))
+                x = x.transpose(0, 2, 3, 1) if config.image_data_format() == "channels_last" else x
+                parts.append((x.copy(), y.reshape(-1, 1)))              # the pickle's bytes can only be read
     except (tarfile.TarError, KeyError, AttributeError, EOFError) as error:
         raise FileError(f"{path} is not the archive {archive} ({error!r}). Fix: delete it and download it again.") from error
     return parts

@@ -240,6 +240,9 @@ class DataFrameIterator(_FileIterator):
                 warnings.warn(f"{len(keep) - len(valid)} file names in column {x_col!r} name no image; they are left out.", stacklevel=3)
             keep = valid
         labelled = class_mode in ("categorical", "binary", "sparse")
+        if labelled and isinstance(y_col, list):
+            raise bad_argument("y_col", repr(y_col), f'one column of text, since class_mode="{class_mode}"',
+                               'name the column, or use class_mode="raw" or "multi_output"', TypeError)
         if labelled:
             column = list(dataframe[y_col])
             kinds = (str, list, tuple) if class_mode == "categorical" else (str,)

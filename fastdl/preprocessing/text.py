@@ -275,7 +275,7 @@ def text_dataset_from_directory(directory, labels="inferred", label_mode="int", 
     """
     def make_load(paths):
         def read(path):
-            with open(path, encoding="utf-8", errors="replace") as f:
+            with open(path, encoding="utf-8", errors="replace", newline="") as f:
                 return f.read() if max_length is None else f.read(max_length)
 
         return lambda rows: np.array([read(paths[r]) for r in rows], dtype=object)

@@ -43,7 +43,7 @@ class Normalization(Layer):
         super().__init__(**kwargs)
         self.axis = () if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
         self.input_mean, self.input_variance, self.invert = mean, variance, bool(invert)
-        self.supports_masking, self.mean, self._adapted_shape = True, None, None
+        self.supports_masking, self._mean, self._adapted_shape = True, None, None
         if (mean is None) != (variance is None) or np.shape(mean) != np.shape(variance):
             raise ValueError(f"Normalization received mean={mean} and variance={variance}: give both, of one shape, "
                              f"or neither and call adapt().")
@@ -68,7 +68,7 @@ class Normalization(Layer):
             self.adapt_mean = self.add_weight(shape=own, initializer="zeros", trainable=False, name="mean")
             self.adapt_variance = self.add_weight(shape=own, initializer="ones", trainable=False, name="variance")
             self.count = self.add_weight(shape=(), initializer="zeros", dtype="int32", trainable=False, name="count")
-            self.mean, self.variance = self.adapt_mean, self.adapt_variance
+            self._mean, self._variance = self.adapt_mean, self.adapt_variance
             return
 
         def spread(value):
@@ -77,7 +77,7 @@ class Normalization(Layer):
             for k in range(1, value.ndim + 1):
                 shaped[self._keep[-k]] = value.shape[-k]
             return convert_to_tensor(np.broadcast_to(value.reshape(shaped), self._broadcast).copy(), self.compute_dtype)
-        self.mean, self.variance = spread(self.input_mean), spread(self.input_variance)
+        self._mean, self._variance = spread(self.input_mean), spread(self.input_variance)
 
     def adapt(self, data):
         """mean and variance of the data: an array, a dataset, or an iterable of batches."""
@@ -104,15 +104,24 @@ class Normalization(Layer):
         self.adapt_mean.assign(np.asarray(mean, self.adapt_mean.dtype))
         self.adapt_variance.assign(np.asarray(var, self.adapt_variance.dtype))
 
+    @property
+    def mean(self):
+        """The mean, in a shape that broadcasts against inputs; None before build or adapt."""
+        return None if self._mean is None else convert_to_tensor(self._mean.numpy().reshape(self._broadcast))
+
+    @property
+    def variance(self):
+        return None if self._mean is None else convert_to_tensor(self._variance.numpy().reshape(self._broadcast))
+
     def finalize_state(self):
         """Kept for programs written for Keras; there is nothing left to finalize."""
 
     def call(self, inputs):
-        if self.mean is None:
+        if self._mean is None:
             raise ValueError("Normalization knows no mean yet: call adapt(data), or build(input_shape), first.")
         x = ops.cast(inputs, self.compute_dtype)
-        mean = ops.reshape(ops.cast(self.mean, self.compute_dtype), self._broadcast)
-        scale = ops.maximum(ops.sqrt(ops.reshape(ops.cast(self.variance, self.compute_dtype), self._broadcast)), config.epsilon())
+        mean = ops.reshape(ops.cast(self._mean, self.compute_dtype), self._broadcast)
+        scale = ops.maximum(ops.sqrt(ops.reshape(ops.cast(self._variance, self.compute_dtype), self._broadcast)), config.epsilon())
         return x * scale + mean if self.invert else (x - mean) / scale
 
     def compute_output_shape(self, input_shape):
