@@ -239,6 +239,17 @@ def test_a_config_cannot_name_a_file_to_read(tmp_path):
             layers.deserialize({"module": "keras.layers", "class_name": cls.__name__, "config": config, "registered_name": None})
 
 
+def test_the_empty_string_is_a_word_that_a_file_keeps(tmp_path):
+    lookup = layers.StringLookup(output_mode="multi_hot")
+    lookup.adapt(np.array([["a", "b"], ["b", ""]]))
+    words = layers.Input((2,), dtype="string")
+    model = fastdl.Model(words, lookup(words))
+    model.save(tmp_path / "m.keras")
+    again = fastdl.saving.load_model(tmp_path / "m.keras")
+    assert again.layers[-1].get_vocabulary() == lookup.get_vocabulary() == ["[UNK]", "b", "a", ""]
+    np.testing.assert_array_equal(again.predict(np.array([["", "zz"]]), verbose=0), [[1, 0, 0, 1]])
+
+
 def test_lookups_invert_and_say_what_is_wrong():
     there, back = layers.StringLookup(vocabulary=["a", "b"]), layers.StringLookup(vocabulary=["a", "b"], invert=True)
     assert back(there(["a", "z", "b"])).tolist() == ["a", "[UNK]", "b"]

@@ -247,9 +247,8 @@ class _IndexLookup(HostLayer):
 
     def load_own_assets(self, store):
         if self.input_vocabulary is None and "vocabulary.txt" in store:
-            lines = store["vocabulary.txt"].decode("utf-8").split("\n")
-            while lines and lines[-1] == "":
-                lines.pop()
+            text = store["vocabulary.txt"].decode("utf-8")
+            lines = text.split("\n") if text else []            # an empty last line is a word, the empty one
             tokens, start = self._listed(lines), len(self._specials)
             self._store(tokens[start:] if tokens[:start] == self._specials else tokens)
 
