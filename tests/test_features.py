@@ -33,8 +33,11 @@ def test_computed_once(base, tmp_path, monkeypatch):
     path.write_bytes(whole[:-1])                            # cut short
     cached_features(base, x, path)
     assert len(calls) == 3 and path.read_bytes() == whole and [p.name for p in tmp_path.iterdir()] == ["f.bin"]
-    cached_features(base, x, path, preprocess=np.negative)
-    assert len(calls) == 4
+    for k in (2, 3):                                        # two functions of one name
+        cached_features(base, x, path, preprocess=lambda batch: batch * k)
+    assert len(calls) == 5
+    with pytest.raises(TypeError, match="collect the batches"):
+        cached_features(base, iter([x]), path)
 
 
 def test_a_failure_leaves_no_file(base, tmp_path):

@@ -50,10 +50,13 @@ def cached_features(model, x, path, batch_size=32, preprocess=None):
     ...     keras.utils.cached_features(base, np.zeros((5, 8, 8, 3), "float32"), folder + "/features.bin").shape
     (5, 2)
     """
+    if not isinstance(x, np.ndarray):
+        raise bad_argument("x", f"an object of type {type(x).__name__}", "an array of images, or a memory map of one",
+                           "collect the batches of a generator first: np.concatenate([flow[k][0] for k in range(len(flow))])", TypeError)
     if not len(x):
         raise bad_argument("x", "no images", "at least one", "check where the images come from")
-    name = getattr(preprocess, "__qualname__", None), getattr(preprocess, "__module__", None)
-    digest = _digest(model, x, name)
+    # What preprocess does to one image tells two functions apart, also where both are called <lambda>.
+    digest = _digest(model, x, preprocess and np.asarray(preprocess(np.array(x[:1]))).tobytes())
     known = _read(path, digest)
     if known is not None:
         return known
