@@ -52,8 +52,9 @@ class Own(ImageDataGenerator):
 
 
 @pytest.mark.parametrize("settings", [dict(rotation_range=40, zoom_range=0.3, shear_range=20.0, horizontal_flip=True, rescale=0.5),
-                                      dict(width_shift_range=[-2, 0, 3], vertical_flip=True, samplewise_std_normalization=True),
-                                      dict(zca_whitening=True, rotation_range=5), dict(rescale=0.1)])
+                                      dict(width_shift_range=[-2, 0, 3], vertical_flip=True, samplewise_center=True,
+                                           samplewise_std_normalization=True),
+                                      dict(featurewise_center=True, zca_whitening=True, rotation_range=5), dict(rescale=0.1)])
 def test_a_batch_at_once_is_image_by_image(settings):
     x = np.random.RandomState(0).randint(0, 256, (7, 12, 9, 3)).astype("float32")
     rows, made = np.array([3, 0, 6, 3]), []
