@@ -135,6 +135,15 @@ def test_generator_repeats_with_its_seed_and_splits():
     assert len(flow) == 2 and np.array_equal(np.concatenate([flow[0], flow[1]]), x[:3])
 
 
+def test_shifts_from_a_list_of_zeros_draw_too():
+    np.random.seed(3)
+    ImageDataGenerator(height_shift_range=[0]).get_random_transform((5, 5, 3))
+    drawn = np.random.random()
+    np.random.seed(3)
+    np.random.choice([0]), np.random.choice([-1, 1]), np.random.random(2)          # as Keras: a value, its sign; the two flips
+    assert np.random.random() == drawn
+
+
 def test_standardize():
     x = np.random.RandomState(0).rand(6, 4, 4, 3)
     g = ImageDataGenerator(featurewise_center=True, featurewise_std_normalization=True)

@@ -181,12 +181,10 @@ class ImageDataGenerator:
 
     @staticmethod
     def _shift(setting, size):
-        if isinstance(setting, float):              # np.random.choice refuses it, as the next lines would find out slowly
-            if not setting:
-                return 0
-            return np.random.uniform(-setting, setting) * (size if setting < 1 else 1)
-        if not np.any(setting):
+        if not np.size(setting) if isinstance(setting, np.ndarray) else not setting:         # [0] draws, as a list that is not empty
             return 0
+        if isinstance(setting, float):              # np.random.choice refuses it, as the next lines would find out slowly
+            return np.random.uniform(-setting, setting) * (size if setting < 1 else 1)
         try:
             # A whole number n draws from 0 .. n - 1, a list from its entries; np.random.choice refuses a fraction.
             shift = np.random.choice(setting) * np.random.choice([-1, 1])
