@@ -135,7 +135,11 @@ class ImageDataGenerator:
     def flow_from_directory(self, directory, target_size=(256, 256), color_mode="rgb", classes=None, class_mode="categorical",
                             batch_size=32, shuffle=True, seed=None, save_to_dir=None, save_prefix="", save_format="png",
                             follow_links=False, subset=None, interpolation="nearest", keep_aspect_ratio=False):
-        """Endless augmented batches of the files under `directory`, one folder a class."""
+        """Endless augmented batches of the files under `directory`, one folder a class
+
+        Where all pictures, a byte a number, fit into the result's `cache_bytes` (256 MB; set it to 0 to turn this off), each
+        file is decoded once and later epochs take its picture from memory; a file that changed is read again.
+        """
         return DirectoryIterator(directory, self, target_size, color_mode, classes, class_mode, batch_size, shuffle, seed,
                                  self.data_format, save_to_dir, save_prefix, save_format, follow_links, subset, interpolation,
                                  keep_aspect_ratio, self.dtype)
@@ -144,7 +148,7 @@ class ImageDataGenerator:
                             target_size=(256, 256), color_mode="rgb", classes=None, class_mode="categorical", batch_size=32,
                             shuffle=True, seed=None, save_to_dir=None, save_prefix="", save_format="png", subset=None,
                             interpolation="nearest", validate_filenames=True, **kwargs):
-        """Endless augmented batches of the files that a table names."""
+        """Endless augmented batches of the files that a table names; decoded once as flow_from_directory says."""
         return DataFrameIterator(dataframe, directory, self, x_col, y_col, weight_col, target_size, color_mode, classes, class_mode,
                                  batch_size, shuffle, seed, self.data_format, save_to_dir, save_prefix, save_format, subset,
                                  interpolation, kwargs.pop("keep_aspect_ratio", False), self.dtype, validate_filenames)
@@ -310,7 +314,7 @@ def image_dataset_from_directory(directory, labels="inferred", label_mode="int",
                                  data_format=None, format=None, verbose=True):
     """Batches (images, labels) of the files under `directory`, one folder a class; images float32 in 0 .. 255
 
-    The dataset has .class_names and .file_paths. Pillow decodes; small folders are decoded once (see utils.image_utils.ImageFiles).
+    The dataset has .class_names and .file_paths. Pillow decodes; folders of at most 256 MB as float32 are decoded once.
     """
     size = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
     interpolation = interpolation.lower()
