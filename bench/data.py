@@ -11,7 +11,8 @@ import tempfile
 
 from _common import HERE, NETWORKS, Worker, clock, keras_model, machine, run_rounds, serve, table
 
-BOOK = dict(rotation_range=40, width_shift_range=0.2, height_shift_range=0.2, shear_range=0.2, zoom_range=0.2, horizontal_flip=True, rescale=1 / 255)
+BOOK = dict(rotation_range=40, width_shift_range=0.2, height_shift_range=0.2, shear_range=0.2, zoom_range=0.2,
+            horizontal_flip=True, rescale=1 / 255)
 SETTINGS = {"augmented": BOOK, "rescaled": dict(rescale=1 / 255)}
 IMAGES, BATCH, SIZE = 256, 32, (150, 150)
 COLUMNS = dict(arrays_s=",.0f", first_s=",.0f", files_s=",.0f", arrays_x=".1f", first_x=".1f", files_x=".1f")
@@ -144,8 +145,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         pictures(folder)
         for setting in SETTINGS if "flow" in args.only else ():
-            workers = [Worker(name, os.path.abspath(__file__), f"{setting}:{folder}", sys.executable if name == "fastdl" else peers, args.threads)
-                       for name in args.frameworks.split(",")]
+            workers = [Worker(name, os.path.abspath(__file__), f"{setting}:{folder}",
+                              sys.executable if name == "fastdl" else peers, args.threads) for name in args.frameworks.split(",")]
             rows = run_rounds(workers, args.rounds, ("round",))
             for worker in workers:
                 if worker.error:

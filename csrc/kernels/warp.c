@@ -46,7 +46,8 @@ typedef struct { int64_t h, w, C; int mode, order; float scale, fill; } warp_job
 /* Coordinate u and its point, the last point `top` beyond which nothing is read first; NaN is point 0. */
 static inline vd4 warp_clamp(vd4 u, double top) { vd4 z = {0}; u = vd4_sel(u > z, u, z); return vd4_sel(u < z + top, u, z + top); }
 
-static void warp_find(warp_points *s, const double *cu, const double *cv, double ru, double rv, double mu, double mv, const warp_job *g) {
+static void warp_find(warp_points *s, const double *cu, const double *cv, double ru, double rv, double mu, double mv,
+                      const warp_job *g) {
     int32_t h = (int32_t)g->h, w = (int32_t)g->w, C = (int32_t)g->C, line = w * C;
     if (g->mode == WARP_NEAREST || g->mode == WARP_CONSTANT) {
         double top = h - 1, end = w - 1, half = g->order ? 0 : 0.5;
@@ -67,7 +68,8 @@ static void warp_find(warp_points *s, const double *cu, const double *cv, double
                 w11 = tr * tc;
             memcpy(s->w00 + j, &w00, sizeof u); memcpy(s->w01 + j, &w01, sizeof u);
             memcpy(s->w10 + j, &w10, sizeof u); memcpy(s->w11 + j, &w11, sizeof u);
-            vi4 at = (r * line + k * C) | ~__builtin_convertvector(inside, vi4), step = {right, right, right, right}, fall = {down, down, down, down};
+            vi4 at = (r * line + k * C) | ~__builtin_convertvector(inside, vi4);
+            vi4 step = {right, right, right, right}, fall = {down, down, down, down};
             memcpy(s->at + j, &at, sizeof at); memcpy(s->right + j, &step, sizeof at); memcpy(s->down + j, &fall, sizeof at);
         }
         return;
@@ -102,13 +104,15 @@ static void warp_read(float *to, const float *x, const warp_points *s, int64_t n
             if ((uint32_t)s->at[j] > safe) { warp_pixel(to + j * C, x, s, j, g); continue; }
             const float *p = x + s->at[j], *b = p + s->down[j];
             int64_t right = s->right[j];
-            vd4 sum = vd4_load(p) * s->w00[j] + vd4_load(p + right) * s->w01[j] + vd4_load(b) * s->w10[j] + vd4_load(b + right) * s->w11[j];
+            vd4 sum = vd4_load(p) * s->w00[j] + vd4_load(p + right) * s->w01[j] + vd4_load(b) * s->w10[j]
+                    + vd4_load(b + right) * s->w11[j];
             *(vf4m *)(to + j * C) = vd4_floats(sum) * g->scale;
         }
     for (; j < n; j++) warp_pixel(to + j * C, x, s, j, g);
 }
 
-FD_KERNEL(affine_warp) {              /* y[n, h, w, C] | x[images, h, w, C], rows[n], maps[n, 16] | n, images, h, w, C, mode, order | fill, scale */
+/* y[n, h, w, C] | x[images, h, w, C], rows[n], maps[n, 16] | n, images, h, w, C, mode, order | fill, scale */
+FD_KERNEL(affine_warp) {
     int64_t n = c->i[0], images = c->i[1], h = c->i[2], w = c->i[3], C = c->i[4], lo, hi;
     float scale = (float)c->d[1];
     const warp_job g = {h, w, C, (int)c->i[5], (int)c->i[6], scale, (float)c->d[0] * scale};
@@ -124,7 +128,8 @@ FD_KERNEL(affine_warp) {              /* y[n, h, w, C] | x[images, h, w, C], row
         int up = m[6] != 0, back = m[7] != 0, still = m[0] == 1 && m[1] == 0 && m[2] == 0 && m[3] == 0 && m[4] == 1 && m[5] == 0;
         const float *x = (const float *)c->p[1] + rows[k] * h * w * C;
         float *y = (float *)c->p[0] + k * h * w * C;
-        for (int64_t e = 0; !still && e < h * w * C; e += 16) __builtin_prefetch(x + e);      /* a turned image is read in no order that hardware foresees */
+        /* a turned image is read in no order that hardware foresees */
+        for (int64_t e = 0; !still && e < h * w * C; e += 16) __builtin_prefetch(x + e);
         for (int64_t r = first - k * h; still && r < last - k * h; r++) {
             const float *from = x + (up ? h - 1 - r : r) * w * C;
             float *to = y + r * w * C;
@@ -132,7 +137,8 @@ FD_KERNEL(affine_warp) {              /* y[n, h, w, C] | x[images, h, w, C], row
                 int64_t e = 0;
                 for (; e + VL <= w * C; e += VL) vf_store(to + e, vf_load(from + e) * scale);
                 for (; e < w * C; e++) to[e] = from[e] * scale;
-            } else for (int64_t j = 0; j < w; j++) for (int64_t e = 0; e < C; e++) to[j * C + e] = from[(w - 1 - j) * C + e] * scale;
+            } else for (int64_t j = 0; j < w; j++)
+                for (int64_t e = 0; e < C; e++) to[j * C + e] = from[(w - 1 - j) * C + e] * scale;
         }
         for (int64_t j0 = 0; !still && j0 < w; j0 += WARP_COLUMNS) {
             int64_t columns = w - j0 < WARP_COLUMNS ? w - j0 : WARP_COLUMNS;

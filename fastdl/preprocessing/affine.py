@@ -10,7 +10,10 @@ NUMBERS = (("theta", 0), ("tx", 0), ("ty", 0), ("shear", 0), ("zx", 1), ("zy", 1
 
 
 def warp(x, rows, matrices, flips, mode="nearest", cval=0.0, order=1, scale=1.0):
-    """y[k] = scale * x[rows[k]] at matrices[k] (r, c, 1); x (images, h, w, channels); flips: rows and columns of y[k] turned round"""
+    """y[k] = scale * x[rows[k]] at matrices[k] (r, c, 1)
+
+    x: (images, h, w, channels). flips: whether the rows and the columns of y[k] are turned round.
+    """
     if mode not in FILL_MODES:
         raise bad_argument("fill_mode", repr(mode), " or ".join(f'"{m}"' for m in FILL_MODES), "choose one of them")
     if order not in (0, 1):

@@ -231,7 +231,8 @@ class ImageDataGenerator:
     def augment(self, x, rows):
         """standardize(transform(image)) for the images x[rows], the transforms drawn now, in this order; x stays as it is."""
         own, usual, one = type(self), ImageDataGenerator, x.shape[1:]
-        if self.preprocessing_function or own.apply_transform is not usual.apply_transform or own.standardize is not usual.standardize:
+        changed = own.apply_transform is not usual.apply_transform or own.standardize is not usual.standardize
+        if self.preprocessing_function or changed:
             draws = (self.get_random_transform(one) for _ in rows)              # in between they may draw random numbers too
             return self._one_by_one(x, rows, draws)
         parameters = [self.get_random_transform(one) for _ in rows]
@@ -279,14 +280,16 @@ INTERPOLATIONS = ("bilinear", "nearest", "bicubic", "area", "lanczos3", "lanczos
 
 
 def _resized(x, size, interpolation):
-    """Image x (h, w, c) at another size, float32, between the pixels' centres as Keras resizes: nothing is averaged in shrinking."""
+    """Image x (h, w, c) at another size, float32, as Keras resizes: between the pixels' centres, nothing averaged in shrinking."""
     for axis in (0, 1):
         n, new = x.shape[axis], size[axis]
         if interpolation == "nearest":
             x = x.take(image_primitives.nearest(n, new, new / n), axis)
         elif n != new or interpolation in ("gaussian", "mitchellcubic"):         # these two blur at the same size, too
-            w, at = image_primitives.area(n, new) if interpolation == "area" else image_primitives.band(n, new, interpolation, new / n, 0.0, False)
-            x = image_primitives.resample(Tensor(x.astype("float32", copy=False)), Tensor(w.astype("float32")), Tensor(at), axis=axis).numpy()
+            area, band = image_primitives.area, image_primitives.band
+            w, at = area(n, new) if interpolation == "area" else band(n, new, interpolation, new / n, 0.0, False)
+            x, w = x.astype("float32", copy=False), w.astype("float32")
+            x = image_primitives.resample(Tensor(x), Tensor(w), Tensor(at), axis=axis).numpy()
     return x.astype("float32", copy=False)
 
 

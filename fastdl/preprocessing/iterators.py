@@ -79,8 +79,8 @@ class Iterator(PyDataset):
             return x[rows]
         if hasattr(generator, "augment"):
             return generator.augment(x, rows)
-        return np.stack([generator.standardize(generator.apply_transform(x[row].copy(), generator.get_random_transform(x.shape[1:])))
-                         for row in rows]).astype(x.dtype, copy=False)
+        drawn = ((x[row].copy(), generator.get_random_transform(x.shape[1:])) for row in rows)
+        return np.stack([generator.standardize(generator.apply_transform(*each)) for each in drawn]).astype(x.dtype, copy=False)
 
     def _save(self, batch, rows, bound):
         if self.save_to_dir:

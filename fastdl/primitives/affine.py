@@ -36,6 +36,7 @@ def _points(c, n, mode, order):
 TURN = (0.8, 0.55, -3.7, -0.6, 0.9, 2.1)
 SHRINK = (1.9, 0.1, -6.3, 0.2, 2.3, -7.7)
 STILL = (1, 0, 0, 0, 1, 0)
+FLIPS = ((False, False), (True, False), (False, True), (True, True), (False, True))
 SHAPES = ((2, 17, 12, 3), (2, 5, 9, 1), (2, 1, 1, 2), (2, 33, 16, 4), (2, 3, 150, 3))
 
 
@@ -56,7 +57,7 @@ class affine_warp:
     domain = dict(x=lambda rng, shape: rng.uniform(0, 255, shape))
     samples = [([s, lambda rng: np.array([1, 0, 1], "int32"), lambda rng, maps=as_maps([m, STILL, m], [f, f[::-1], f]): maps],
                 dict(mode=mode, fill=3.0, order=order, scale=scale))
-               for s, f, scale in zip(SHAPES, ((False, False), (True, False), (False, True), (True, True), (False, True)), (1.0, 0.5, 1 / 255, 1.0, 0.5))
+               for s, f, scale in zip(SHAPES, FLIPS, (1.0, 0.5, 1 / 255, 1.0, 0.5))
                for m, order in ((TURN, 1), (SHRINK, 1), (TURN, 0)) for mode in MODES]
 
     def supports(ins, attrs):

@@ -24,8 +24,9 @@ def _mitchell(t):
     return np.where(t < 1, (7 * t - 12) * t * t + 16 / 3, np.where(t < 2, ((-7 / 3 * t + 12) * t - 20) * t + 32 / 3, 0)) / 6
 
 
-KERNELS = dict(bilinear=(1, lambda t: np.maximum(0, 1 - np.abs(t))), bicubic=(2, _cubic), lanczos3=(3, _lanczos(3)), lanczos5=(5, _lanczos(5)),
-               mitchellcubic=(2, _mitchell), gaussian=(1.5, lambda t: np.where(np.abs(t) < 1.5, np.exp(-2 * t * t), 0)))
+KERNELS = dict(bilinear=(1, lambda t: np.maximum(0, 1 - np.abs(t))), bicubic=(2, _cubic), lanczos3=(3, _lanczos(3)),
+               lanczos5=(5, _lanczos(5)), mitchellcubic=(2, _mitchell),
+               gaussian=(1.5, lambda t: np.where(np.abs(t) < 1.5, np.exp(-2 * t * t), 0)))
 
 
 @functools.lru_cache(512)

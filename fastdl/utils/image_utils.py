@@ -100,7 +100,8 @@ def load_img(path, color_mode="rgb", target_size=None, interpolation="nearest", 
         img = img if img.mode == mode or mode == "L" and img.mode in ("I;16", "I") else img.convert(mode)
     except Exception as error:                  # Pillow raises many kinds for damaged files
         reason = "Pillow knows no such format" if isinstance(error, image.UnidentifiedImageError) else error
-        raise ImageFileError(f"{path if source is not path else 'the stream'} is no whole image ({reason}). Fix: replace or delete it.") from error
+        name = path if source is not path else "the stream"
+        raise ImageFileError(f"{name} is no whole image ({reason}). Fix: replace or delete it.") from error
     if target_size is None or img.size == (target_size[1], target_size[0]):
         return img
     height, width = target_size

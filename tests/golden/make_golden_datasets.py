@@ -30,7 +30,8 @@ def pickled(v):
     if isinstance(v, dict):
         return b"}(" + b"".join(pickled(k) + pickled(x) for k, x in v.items()) + b"u"
     return (b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\nK\x00\x85U\x01btR(K\x01(K" + bytes([v.shape[0]]) + b"M"
-            + struct.pack("<H", v.shape[1]) + b"tcnumpy\ndtype\nU\x02u1K\x00K\x01\x87R(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89"
+            + struct.pack("<H", v.shape[1]) + b"tcnumpy\ndtype\nU\x02u1K\x00K\x01\x87R(K\x03U\x01|NNN"
+            + b"J\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89"
             + pickled(v.tobytes()) + b"tb")
 
 
@@ -52,7 +53,8 @@ def plant(folder):
         top.type, top.mode = tarfile.DIRTYPE, 0o755
         tar.addfile(top)
         for name, n in (("train", 9), ("test", 4)):
-            batch = {b"filenames": [b"a.png"], b"fine_labels": r.randint(0, 100, n).tolist(), b"coarse_labels": r.randint(0, 20, n).tolist(),
+            batch = {b"filenames": [b"a.png"], b"fine_labels": r.randint(0, 100, n).tolist(),
+                     b"coarse_labels": r.randint(0, 20, n).tolist(),
                      b"data": pixels(n, 3072)}
             data, entry = b"\x80\x02" + pickled(batch) + b".", tarfile.TarInfo("cifar-100-python/" + name)
             entry.size = len(data)
@@ -75,8 +77,8 @@ def found(datasets):
     for n in range(30):
         r = np.random.RandomState(n)
         pick = lambda *choices: choices[r.randint(len(choices))]
-        settings = dict(num_words=pick(None, 10, 35), skip_top=pick(0, 3), maxlen=pick(None, 9), seed=pick(113, 4), start_char=pick(1, None, 7),
-                        oov_char=pick(2, None, 9), index_from=pick(3, 0, 5))
+        settings = dict(num_words=pick(None, 10, 35), skip_top=pick(0, 3), maxlen=pick(None, 9), seed=pick(113, 4),
+                        start_char=pick(1, None, 7), oov_char=pick(2, None, 9), index_from=pick(3, 0, 5))
         made[f"imdb {n}"] = told(datasets.imdb.load_data(**settings))
         made[f"reuters {n}"] = told(datasets.reuters.load_data(**settings, test_split=pick(0.2, 0.5)))
     return json.loads(json.dumps(made))
