@@ -195,7 +195,11 @@ class LossFunctionWrapper(Loss):
     def call(self, y_true, y_pred):
         if isinstance(y_true, (Tensor, KerasTensor)) and isinstance(y_pred, (Tensor, KerasTensor)):
             y_true, y_pred = squeeze_or_expand_to_same_rank(y_true, y_pred)
-        return self.fn(y_true, y_pred, **self._fn_kwargs)
+        value = self.fn(y_true, y_pred, **self._fn_kwargs)
+        if value is None:
+            raise ValueError(f"The loss function {getattr(self.fn, '__name__', self.fn)!s:.60} returned None; wanted one value a sample, or one "
+                             "for the batch. Is a `return` missing at its end?")
+        return value if isinstance(value, (Tensor, KerasTensor)) else ops.convert_to_tensor(value, self.dtype)
 
     def elements(self, y_true, y_pred):
         fn = getattr(self.fn, "elements", None)

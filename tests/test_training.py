@@ -374,6 +374,10 @@ def test_bad_data_is_named(words, act):
     assert "Fix:" in str(caught.value)
 
 
+def forgotten(y_true, y_pred):
+    keras.ops.mean(y_true - y_pred)
+
+
 @pytest.mark.parametrize("words, act", [
     (("list of 120 arrays", "np.stack"), lambda m, x, y: m.fit(list(x), list(y), verbose=0)),
     (("`class_weight`", "dict(enumerate"), lambda m, x, y: m.fit(x, y, class_weight=[1, 2, 3], verbose=0)),
@@ -385,6 +389,11 @@ def test_bad_data_is_named(words, act):
     (("received 'hello'",), lambda m, x, y: m("hello")),
     (("(5,)", "batch axis"), lambda m, x, y: m.predict(x[0], verbose=0)),
     (("`y`: got None",), lambda m, x, y: m.evaluate(x, verbose=0)),
+    (("fit(x, y)",), lambda m, x, y: m.fit((x, x), verbose=0)),
+    (("`validation_split`", "'0.2'"), lambda m, x, y: m.fit(x, y, validation_split="0.2", verbose=0)),
+    (("optimizer=None",), lambda m, x, y: (m.compile(None, "mse"), m.fit(x, x[:, :3], verbose=0))),
+    (("forgotten", "returned None", "`return`"), lambda m, x, y: (m.compile("sgd", forgotten), m.fit(x, x[:, :3], verbose=0))),
+    (("loss depends on none",), lambda m, x, y: (m.compile("sgd", lambda t, p: 3.0), m.fit(x, x[:, :3], verbose=0))),
     (("`y`: got None",), lambda m, x, y: m.fit(x, y, validation_data=x, verbose=0)),
 ])
 def test_slips_of_learners_are_explained(words, act):

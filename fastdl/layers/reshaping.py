@@ -42,7 +42,7 @@ class Reshape(Layer):
     def __init__(self, target_shape, **kwargs):
         super().__init__(**kwargs)
         target = target_shape if isinstance(target_shape, (list, tuple)) else (target_shape,)
-        self.target_shape = tuple(int(s) for s in target)
+        self.target_shape = tuple(-1 if s is None else int(s) for s in target)
         if self.target_shape.count(-1) > 1:
             raise ValueError(f"Reshape received target_shape={self.target_shape}; only one size may be -1.")
 

@@ -105,7 +105,8 @@ class Functional(Model):
             leaves = flatten(inputs)
         if len(leaves) != len(want):
             raise ValueError(f"Model '{self.name}' wants {len(want)} input(s) {self.input_names} but received {len(leaves)}. "
-                             "Pass a list with one array per Input.")
+                             + ("Are they x and y? Targets are an argument of their own: fit(x, y)." if len(leaves) == 2 > len(want) else
+                                "Pass a list with one array per Input."))
         out = []
         for x, t, name in zip(leaves, want, self.input_names):
             if x is None and t._keras_history[0].optional:

@@ -162,8 +162,8 @@ def class_weights_of(y, class_weight, argument="y"):
 
 def train_validation_split(arrays, fraction):
     """(training part, validation part): the validation part is the last `fraction` of the samples, before shuffling."""
-    if not 0 < fraction < 1:
-        raise bad_argument("validation_split", fraction, "a fraction between 0 and 1", "validation_split=0.2 holds out a fifth")
+    if not isinstance(fraction, (int, float, np.number)) or not 0 < fraction < 1:
+        raise bad_argument("validation_split", repr(fraction), "a fraction between 0 and 1", "validation_split=0.2 holds out a fifth")
     n = len(next(a for a in tree.flatten(arrays) if a is not None))
     cut = int(n * (1 - fraction))
     if cut == 0 or cut == n:

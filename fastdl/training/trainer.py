@@ -224,6 +224,8 @@ class Trainer:
             loss = self._loss_of(x, y, y_pred, sample_weight, True)
             scaled = self.optimizer.scale_loss(loss) if hasattr(self.optimizer, "scale_loss") else loss
         self._track_loss(loss, x)
+        if variables and self.optimizer is None:
+            raise ValueError('compile() was given optimizer=None: nothing can train the weights. Fix: compile(optimizer="adam", ...).')
         if variables:
             self.optimizer.apply_gradients(zip(tape.gradient(scaled, variables), variables))
         return x, y, y_pred, sample_weight
