@@ -421,14 +421,6 @@ class Trainer:
                             'Fix: return {"loss": loss} or return {m.name: m.result() for m in self.metrics}.')
         return _in_order(out)
 
-    def _as_list(self, logs):
-        """The values as evaluate() lists them: Keras 3 puts the names of `metrics` first, then the others by alphabet."""
-        if config.compat() != "keras2":
-            first = [m.name for m in self.metrics if m.name in logs]
-            logs = {name: logs[name] for name in [*first, *sorted(set(logs) - set(first))]}
-        flat = [u for v in logs.values() for u in (v.values() if isinstance(v, dict) else [v])]
-        return flat[0] if len(flat) == 1 else flat
-
     def _epoch_logs(self, out, quiet):
         logs = self._logs(out, quiet)
         if not quiet:
