@@ -23,28 +23,27 @@ static rnn rnn_read(const fd_call *c) {
 static inline vf rnn_get(const float *p, int64_t n) { return n == VL ? vf_load(p) : vf_loadn(p, n); }
 static inline void rnn_put(float *p, vf v, int64_t n) { if (n == VL) vf_store(p, v); else vf_storen(p, v, n); }
 #define LANES(j, n, H) for (int64_t j = 0, n; n = (H) - j < VL ? (H) - j : VL, j < (H); j += VL)
-static inline void rnn_copy(float *to, const float *from, int64_t n) { memcpy(to, from, (size_t)n * 4); }
+static inline void rnn_copy(float *to, const float *from, int64_t H) { LANES(j, n, H) rnn_put(to + j, rnn_get(from + j, n), n); }
+static inline void rnn_zero(float *to, int64_t H) { LANES(j, n, H) rnn_put(to + j, vf_set1(0.f), n); }
 static inline int64_t rnn_time(const rnn *s, int64_t step) { return s->flags & RNN_BACK ? s->T - 1 - step : step; }
 static inline int rnn_on(const rnn *s, const uint8_t *mask, int64_t b, int64_t step) { return !mask || mask[b * s->T + rnn_time(s, step)]; }
 
 /* Gates: the range is cut where the answer no longer changes, so one scaling by 2^k and no special cases suffice.
    e^y - 1 = 2^k (e^r - 1) + (2^k - 1) keeps small arguments exact; NaN runs through. */
 static inline vf rnn_expm1(vf y, vf *scale) {
-    vi k;
-    vf n = vf_toint(y * 1.44269504088896f, &k), r = y - n * 0.693359375f + n * 2.12194440e-4f, p = vf_set1(1.9875691500e-4f);
+    vf n = vf_round(y * 1.44269504088896f), r = y - n * 0.693359375f + n * 2.12194440e-4f, p = vf_set1(1.9875691500e-4f);
     p = p * r + 1.3981999507e-3f; p = p * r + 8.3334519073e-3f; p = p * r + 4.1665795894e-2f;
     p = p * r + 1.6666665459e-1f; p = p * r + 5.0000001201e-1f;
-    *scale = (vf)((k + 127) << 23);
+    *scale = vf_pow2(n);
     return p * r * r + r;
 }
-static inline vf rnn_clip(vf x, float top) { x = vf_sel((vi)(x > top), vf_set1(top), x); return vf_sel((vi)(x < -top), vf_set1(-top), x); }
 static inline vf rnn_sigmoid(vf x) {
-    vf s, q = rnn_expm1(rnn_clip(-x, 87.f), &s);
-    return 1.f / (1.f + (q * s + s));
+    vf s, q = rnn_expm1(vf_clip(-x, 87.f), &s);
+    return vf_inverse(1.f + (q * s + s));
 }
 static inline vf rnn_tanh(vf x) {
-    vf c = rnn_clip(x, 9.2f), s, q = rnn_expm1(c + c, &s), e = q * s + (s - 1.f);
-    return e / (e + 2.f);
+    vf c = vf_clip(x, 9.2f), s, q = rnn_expm1(c + c, &s), e = q * s + (s - 1.f);
+    return e * vf_inverse(e + 2.f);
 }
 
 /* c[mr, n] = first + a b: first is c itself (acc), a row (bias), or nothing; b is a packed panel of K rows, of which the
@@ -169,8 +168,17 @@ static void rnn_weight_grad(const rnn *s, const float *x, int64_t b0, int64_t R,
 static inline const float *rnn_before(const rnn *s, const float *h0, const float *hs, int64_t b, int64_t step, int64_t first) {
     return step > first ? hs + (b * s->T + step - 1) * s->H : h0 + b * s->H;
 }
-/* The backward walk goes through memory in long jumps, which the hardware does not foresee. */
+/* Rows lie far apart, and the backward walk jumps: the hardware does not foresee what comes next. */
 static inline void rnn_ahead(const float *p, int64_t n) { for (int64_t j = 0; j < n; j += 16) __builtin_prefetch(p + j); }
+/* The input of a later step; of an earlier step what went out and what came in for it. */
+static inline void rnn_ahead_x(const rnn *s, const float *x, int64_t b, int64_t step) {
+    if (step < s->T) rnn_ahead(x + (b * s->T + rnn_time(s, step)) * s->F, s->F);
+}
+static inline void rnn_ahead_h(const rnn *s, const float *hs, const float *ghs, int64_t b, int64_t step) {
+    if (step < 0) return;
+    rnn_ahead(hs + (b * s->T + step) * s->H, s->H);
+    if (ghs) rnn_ahead(ghs + (b * s->T + step) * s->H, s->H);
+}
 /* The first step of row b that is not masked. */
 static int64_t rnn_first(const rnn *s, const uint8_t *mask, int64_t b) {
     int64_t k = 0;
@@ -184,16 +192,29 @@ static void rnn_drop(float *to, const float *h, const float *drop, int64_t H) {
 }
 /* dh += the gradient that came in for this step's output */
 static void rnn_gain(float *dh, const float *g, int64_t H) { LANES(j, n, H) rnn_put(dh + j, rnn_get(dh + j, n) + rnn_get(g + j, n), n); }
-/* dh += drop * (dz u^T) for all rows of a step */
-static void rnn_state_grad(const rnn *s, int64_t R, int64_t K, const float *dz, const float *P, float *dh, float *tmp, const float *drop) {
-    if (!drop) { rnn_gemm(R, K, dz, s->ldz, P, s->H, dh, s->ldh, NULL, 1); return; }
+/* dh (+)= drop * (dz u^T) for all rows of a step */
+static void rnn_state_grad(const rnn *s, int64_t R, int64_t K, const float *dz, const float *P, float *dh, float *tmp, const float *drop, int add) {
+    if (!drop) { rnn_gemm(R, K, dz, s->ldz, P, s->H, dh, s->ldh, NULL, add); return; }
     rnn_gemm(R, K, dz, s->ldz, P, s->H, tmp, s->ldh, NULL, 0);
     for (int64_t r = 0; r < R; r++) {
         float *d = dh + r * s->ldh;
-        LANES(j, n, s->H) rnn_put(d + j, rnn_get(d + j, n) + rnn_get(tmp + r * s->ldh + j, n) * rnn_get(drop + r * s->H + j, n), n);
+        LANES(j, n, s->H) {
+            vf part = rnn_get(tmp + r * s->ldh + j, n) * rnn_get(drop + r * s->H + j, n);
+            rnn_put(d + j, add ? rnn_get(d + j, n) + part : part, n);
+        }
     }
 }
 
+/* to[k * NR + j] = w[j * ld + k] for k < K and j < VL; columns from n on are zero */
+static void rnn_turn(float *to, const float *w, int64_t ld, int64_t K, int64_t n) {
+    vf r[VL];
+    for (int64_t k = 0; k < K; k += VL) {
+        int64_t rows = K - k < VL ? K - k : VL;
+        EACH for (int j = 0; j < VL; j++) r[j] = j < n ? rnn_get(w + j * ld + k, rows) : vf_set1(0.f);
+        vf_transpose(r);
+        for (int j = 0; j < rows; j++) vf_store(to + (k + j) * NR, r[j]);
+    }
+}
 FD_KERNEL(rnn_pack) {   /* P[at +][panels, K, NR] | w[rows, ld] | K, N, ld, from, transposed, at */
     float *P = (float *)c->p[0] + c->i[5]; const float *w = c->p[1];
     int64_t K = c->i[0], N = c->i[1], ld = c->i[2], from = c->i[3], panels = (N + NR - 1) / NR, lo, hi;
@@ -202,11 +223,11 @@ FD_KERNEL(rnn_pack) {   /* P[at +][panels, K, NR] | w[rows, ld] | K, N, ld, from
         float *to = P + p * K * NR;
         int64_t n = N - p * NR < NR ? N - p * NR : NR;
         if (c->i[4]) {                                   /* P[k, j] = w[j, (k + from) mod ld] */
-            for (int64_t k0 = 0; k0 < K; k0 += 16)
-                for (int64_t j = 0; j < NR; j++) {
-                    const float *q = w + (p * NR + j) * ld;
-                    for (int64_t k = k0; k < k0 + 16 && k < K; k++) to[k * NR + j] = j < n ? q[(k + from) % ld] : 0.f;
-                }
+            for (int64_t k = 0, at; k < K; k += at) {
+                int64_t start = (k + from) % ld;
+                at = ld - start < K - k ? ld - start : K - k;
+                for (int64_t v = 0; v < NR; v += VL) rnn_turn(to + k * NR + v, w + (p * NR + v) * ld + start, ld, at, n - v);
+            }
         } else for (int64_t k = 0; k < K; k++, to += NR) {
             const float *q = w + k * ld + from + p * NR;
             for (int64_t j = 0; j < NR; j++) to[j] = j < n ? q[j] : 0.f;
@@ -263,12 +284,13 @@ FD_KERNEL(lstm) {   /* hs[B, T, H], h[B, H], c[B, H], (gates[T, B, 4H], cells[T,
                 for (int64_t r = 0; r < R; r++) {
                     int64_t b = b0 + r;
                     float *hr = h + r * s.ldh, *cr = cell + r * s.ldh, *y = hs + (b * s.T + t) * H;
+                    rnn_ahead_x(&s, x, b, t + s.steps);
                     if (rnn_on(&s, mask, b, t)) {
                         lstm_row(H, zt + r * s.ldz, cr, hr, gates ? gates + (t * s.B + b) * 4 * H : NULL);
                         if (drop) rnn_drop(hd + r * s.ldh, hr, drop + b * H, H);
                         seen[r] = 1;
                     } else if (gates) memset(gates + (t * s.B + b) * 4 * H, 0, (size_t)H * 16);
-                    if (seen[r]) rnn_copy(y, hr, H); else memset(y, 0, (size_t)H * 4);
+                    if (seen[r]) rnn_copy(y, hr, H); else rnn_zero(y, H);
                     if (cells) rnn_copy(cells + (t * s.B + b) * H, cr, H);
                 }
             }
@@ -321,14 +343,15 @@ FD_KERNEL(lstm_grad) {   /* (dx), dh0, dc0, work | x, h0, c0, hs, gates, cells, 
                         float *dhr = dh + r * s.ldh, *zr = zt + r * s.ldz;
                         if (ghs && t >= first[r]) rnn_gain(dhr, ghs + (b * s.T + t) * H, H);
                         rnn_drop(hp + (t - s0) * s.hs + r * s.ldh, rnn_before(&s, h0, hs, b, t, first[r]), drop ? drop + b * H : NULL, H);
-                        if (t > s0) rnn_ahead(gates + (at - s.B) * 4 * H, 4 * H);
-                        if (t > s0 + 1) rnn_ahead(cells + (at - 2 * s.B) * H, H);
+                        rnn_ahead_x(&s, x, b, t);
+                        rnn_ahead_h(&s, hs, ghs, b, t - 2);
+                        if (t > 1) { rnn_ahead(gates + (at - 2 * s.B) * 4 * H, 4 * H); rnn_ahead(cells + (at - 2 * s.B) * H, H); }
                         if (rnn_on(&s, mask, b, t)) {
                             lstm_row_grad(H, gates + at * 4 * H, t ? cells + (at - s.B) * H : c0 + b * H, cells + at * H, dhr, dc + r * s.ldh, zr);
-                            memset(dhr, 0, (size_t)H * 4);
+                            if (mask) rnn_zero(dhr, H);
                         } else memset(zr, 0, (size_t)H * 16);
                     }
-                    rnn_state_grad(&s, R, 4 * H, zt, work + s.at_u, dh, tmp, drop ? drop + b0 * H : NULL);
+                    rnn_state_grad(&s, R, 4 * H, zt, work + s.at_u, dh, tmp, drop ? drop + b0 * H : NULL, mask != NULL);
                 }
                 if (dx) rnn_input_grad(&s, dx, b0, R, s0, steps, work + s.at_w, 4 * H, dz);
                 rnn_weight_grad(&s, x, b0, R, s0, steps, dz, 4 * H, dw, 4 * H);
@@ -398,12 +421,13 @@ FD_KERNEL(gru) {    /* hs[B, T, H], h[B, H], (gates[T, B, 4H or 3H]), work | x, 
                 for (int64_t r = 0; r < R; r++) {
                     int64_t b = b0 + r;
                     float *hr = h + r * s.ldh, *y = hs + (b * s.T + t) * H, *keep = gates ? gates + (t * s.B + b) * width * H : NULL;
+                    rnn_ahead_x(&s, x, b, t + s.steps);
                     if (rnn_on(&s, mask, b, t)) {
                         gru_row(H, zt + r * s.ldz, rec + r * s.ldz, after, hr, keep);
                         if (drop) rnn_drop(hd + r * s.ldh, hr, drop + b * H, H);
                         seen[r] = 1;
                     } else if (keep) memset(keep, 0, (size_t)(width * H) * 4);
-                    if (seen[r]) rnn_copy(y, hr, H); else memset(y, 0, (size_t)H * 4);
+                    if (seen[r]) rnn_copy(y, hr, H); else rnn_zero(y, H);
                 }
             }
         }
@@ -464,7 +488,9 @@ FD_KERNEL(gru_grad) {    /* (dx), dh0, work | x, h0, hs, gates, (ghs), (gh), (ma
                         const float *g = gates + (t * s.B + b) * width * H, *before = rnn_before(&s, h0, hs, b, t, first[r]);
                         if (ghs && t >= first[r]) rnn_gain(dhr, ghs + (b * s.T + t) * H, H);
                         rnn_drop(hpt + r * s.ldh, before, drop ? drop + b * H : NULL, H);
-                        if (t > s0) rnn_ahead(g - s.B * width * H, width * H);
+                        rnn_ahead_x(&s, x, b, t);
+                        rnn_ahead_h(&s, hs, ghs, b, t - 2);
+                        if (t > 1) rnn_ahead(g - 2 * s.B * width * H, width * H);
                         if (rnn_on(&s, mask, b, t)) gru_row_grad(H, g, before, after, dhr, zr);
                         else memset(zr, 0, (size_t)(width * H) * 4);
                         if (!after) rnn_drop(rht + r * s.ldh, hpt + r * s.ldh, g + H, H);
@@ -478,7 +504,7 @@ FD_KERNEL(gru_grad) {    /* (dx), dh0, work | x, h0, hs, gates, (ghs), (gh), (ma
                             if (drop) rnn_drop(tmp + r * s.ldh, tmp + r * s.ldh, drop + (b0 + r) * H, H);
                             rnn_gain(dh + r * s.ldh, tmp + r * s.ldh, H);
                         }
-                    } else rnn_state_grad(&s, R, N, zt + H, work + s.at_u, dh, tmp, drop ? drop + b0 * H : NULL);
+                    } else rnn_state_grad(&s, R, N, zt + H, work + s.at_u, dh, tmp, drop ? drop + b0 * H : NULL, 1);
                 }
                 if (dx) rnn_input_grad(&s, dx, b0, R, s0, steps, work + s.at_w, N, dz);
                 rnn_weight_grad(&s, x, b0, R, s0, steps, dz + H, 2 * H, dw, N);
@@ -525,12 +551,13 @@ FD_KERNEL(simple_rnn) {   /* hs[B, T, H], h[B, H], work | x, h0, b, (mask), (dro
                 for (int64_t r = 0; r < R; r++) {
                     int64_t b = b0 + r;
                     float *hr = h + r * s.ldh, *y = hs + (b * s.T + t) * H;
+                    rnn_ahead_x(&s, x, b, t + s.steps);
                     if (rnn_on(&s, mask, b, t)) {
                         LANES(j, n, H) rnn_put(hr + j, simple_act(rnn_get(zt + r * s.ldz + j, n), act), n);
                         if (drop) rnn_drop(hd + r * s.ldh, hr, drop + b * H, H);
                         seen[r] = 1;
                     }
-                    if (seen[r]) rnn_copy(y, hr, H); else memset(y, 0, (size_t)H * 4);
+                    if (seen[r]) rnn_copy(y, hr, H); else rnn_zero(y, H);
                 }
             }
         }
@@ -563,14 +590,16 @@ FD_KERNEL(simple_rnn_grad) {   /* (dx), dh0, work | x, h0, hs, (ghs), (gh), (mas
                     for (int64_t r = 0; r < R; r++) {
                         int64_t b = b0 + r;
                         float *dhr = dh + r * s.ldh, *zr = zt + r * s.ldz;
+                        rnn_ahead_x(&s, x, b, t);
+                        rnn_ahead_h(&s, hs, ghs, b, t - 2);
                         if (ghs && t >= first[r]) rnn_gain(dhr, ghs + (b * s.T + t) * H, H);
                         rnn_drop(hp + (t - s0) * s.hs + r * s.ldh, rnn_before(&s, h0, hs, b, t, first[r]), drop ? drop + b * H : NULL, H);
                         if (rnn_on(&s, mask, b, t)) {
                             LANES(j, n, H) rnn_put(zr + j, simple_slope(rnn_get(dhr + j, n), rnn_get(hs + (b * s.T + t) * H + j, n), act), n);
-                            memset(dhr, 0, (size_t)H * 4);
+                            if (mask) rnn_zero(dhr, H);
                         } else memset(zr, 0, (size_t)H * 4);
                     }
-                    rnn_state_grad(&s, R, H, zt, work + s.at_u, dh, tmp, drop ? drop + b0 * H : NULL);
+                    rnn_state_grad(&s, R, H, zt, work + s.at_u, dh, tmp, drop ? drop + b0 * H : NULL, mask != NULL);
                 }
                 if (dx) rnn_input_grad(&s, dx, b0, R, s0, steps, work + s.at_w, H, dz);
                 rnn_weight_grad(&s, x, b0, R, s0, steps, dz, H, dw, H);
