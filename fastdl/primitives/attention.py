@@ -7,6 +7,7 @@ import numpy as np
 
 from ..core import native
 from ..core.primitive import Scratch, primitive
+from . import twice
 
 TILE_Q, ROW, WIDEST = 48, 144, 32                      # as in the kernel
 BLOCK = 4 * TILE_Q                                         # queries for which a thread packs the keys once
@@ -117,6 +118,7 @@ def _grad_cases():
 class attention_grad:
     """dq, dk, dv of attention from the gradient of y: p = softmax, d = p (g v^T - sum(g y)) scale, dq = d k, dk = d^T q, dv = p^T g"""
     samples = list(_grad_cases())
+    of = "attention"
 
     def shape(g, q, k, v, y, stats, *mask, scale, causal=False):
         return [(t.shape, q.dtype) for t in (q, k, v)]
@@ -134,6 +136,11 @@ class attention_grad:
         (Tk, D), Dv = (k.shape[1], k.shape[3]), v.shape[3]
         work, ints = _ints(q, k, v, mask, causal, _columns(Tk) * (D + Dv) + Tk * _columns(D) + 2 * TILE_Q * ROW)
         yield "attention_grad", [dq, dk, dv, work], [g, q, k, v, y, stats, *mask], ints, [scale]
+
+    def vjp(bars, grads, g, q, k, v, y, stats, *mask, need, scale, causal=False):
+        plain = lambda q, k, v: [twice.attention(q, k, v, mask[0] if mask else None, scale, causal, LOW)]
+        of_inputs, of_g = twice.gradients(plain, [q, k, v], [g], bars)
+        return (*of_g, *of_inputs, None, None, *[None] * len(mask))
 
 
 attention_grad.supports = supports

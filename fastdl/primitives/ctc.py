@@ -6,7 +6,9 @@ import numpy as np
 
 from ..core import native
 from ..core.primitive import Scratch, primitive
-from .elementwise import mul
+from ..core.tensor import Tensor
+from . import twice
+from .elementwise import add, mul
 from .movement import reshape
 
 EDGE = 16                                            # as in the kernel: impossible states on both sides of the real ones
@@ -67,7 +69,7 @@ class ctc_loss:
     x [batch, time, classes] are logits; lengths count what is no padding. keep: also dx = dl / dx. Where no path is long
     enough l is infinite and dx zero."""
     samples = [(arrays, dict(attrs, keep=keep)) for arrays, attrs in CASES for keep in (True, False)]
-    saved = (1,)
+    takes_none, saved = True, (1,)
 
     def shape(x, label, label_length, length, blank=0, keep=True):
         _check(x, label, label_length, length, blank)
@@ -107,8 +109,15 @@ class ctc_loss:
         return ins[0].dtype == "float32" and all(t.dtype == "int32" for t in ins[1:])
 
     def vjp(g, y, x, label, label_length, length, need, blank=0, keep=True):
-        dx = y[1] if keep else ctc_loss(x, label, label_length, length, blank=blank, keep=True)[1]
-        return mul(dx, reshape(g[0] if keep else g, shape=(x.shape[0], 1, 1))), None, None, None
+        g, bar = g if keep else (g, None)
+        parts = []
+        if g is not None:
+            dx = y[1] if keep else ctc_loss(x, label, label_length, length, blank=blank, keep=True)[1]
+            parts.append(mul(dx, reshape(g, shape=(x.shape[0], 1, 1))))
+        if bar is not None:                            # dx itself is asked for its gradient
+            plain = lambda x: [twice.ctc(x, label, label_length, length, blank)]
+            parts += twice.gradients(plain, [x], [Tensor(np.ones(x.shape[:1], x.dtype))], [bar])[0]
+        return (parts[0] if len(parts) == 1 else add(*parts)), None, None, None
 
 
 # ---------------------------------------------------------------- decoding

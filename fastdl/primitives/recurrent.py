@@ -7,6 +7,7 @@ import numpy as np
 
 from ..core import native
 from ..core.primitive import Scratch, primitive
+from . import twice
 
 WIDEST = 32                                    # columns of the widest micro-kernel
 STEPS = 12                                     # of a chunk: whole tiles for every micro-kernel
@@ -134,6 +135,14 @@ def incoming(rest, given):
     return [rest.pop(0) if g else None for g in given], rest
 
 
+def again(plain, inputs, kept, rest, given, bars, dx):
+    """The gradient's own gradient: of inputs, what was kept (none: it follows from inputs), the gradients that came in, the masks."""
+    gs = rest[:sum(given)]
+    bars = bars if dx else (None, *bars)
+    of_inputs, of_gs = twice.gradients(lambda *ins: [y for y, g in zip(plain(*ins), given) if g], inputs, gs, bars)
+    return (*of_inputs, *[None] * kept, *of_gs, *[None] * (len(rest) - len(gs)))
+
+
 def scaled(*shape, by=None):
     """Weights as a layer would draw them: the state neither dies nor explodes."""
     return lambda rng: rng.standard_normal(shape) / np.sqrt(by or shape[0])
@@ -197,7 +206,7 @@ class lstm_sequence:
         given = tuple(v is not None for v in g[:3])
         if not any(given):
             return (None,) * (6 + len(more))
-        dx, *others = lstm_sequence_grad(x, h0, c0, w, u, y[0], y[3], y[4], *[v for v in g[:3] if v is not None], *more,
+        dx, *others = lstm_sequence_grad(x, h0, c0, w, u, b, y[0], y[3], y[4], *[v for v in g[:3] if v is not None], *more,
                                          given=given, reverse=reverse, dx=need[0])
         return ((dx, *others) if need[0] else (None, dx, *others)) + (None,) * len(more)
 
@@ -208,14 +217,15 @@ lstm_sequence.supports = supports
 @primitive
 class lstm_sequence_grad:
     """(dx), dh0, dc0, dw, du, db of lstm_sequence from what it kept and the gradients of hs, h, c that are given"""
-    samples = [([(B, T, F), (B, H), (B, H), scaled(F, 4 * H), scaled(H, 4 * H), (B, T, H), scaled(T, B, 4 * H, by=4), (T, B, H),
+    of = "lstm_sequence"
+    samples = [([(B, T, F), (B, H), (B, H), scaled(F, 4 * H), scaled(H, 4 * H), (4 * H,), (B, T, H), scaled(T, B, 4 * H, by=4), (T, B, H),
                  *[v for v, on in zip([(B, T, H), (B, H), (B, H)], given) if on], *extras(B, T, H, m, d)], dict(given=given, reverse=r, dx=k != 2))
                for k, (B, T, F, H, m, d, r) in enumerate(CASES) for given in [[(1, 1, 1), (1, 0, 0), (0, 1, 0), (0, 1, 1)][k % 4]]]
 
-    def shape(x, h0, c0, w, u, hs, gates, cells, *rest, given, reverse, dx):
-        return [(t.shape, x.dtype) for t in ((x,) if dx else ()) + (h0, c0, w, u)] + [(w.shape[1:], x.dtype)]
+    def shape(x, h0, c0, w, u, b, hs, gates, cells, *rest, given, reverse, dx):
+        return [(t.shape, x.dtype) for t in ((x,) if dx else ()) + (h0, c0, w, u, b)]
 
-    def ref(x, h0, c0, w, u, hs, gates, cells, *rest, given, reverse, dx):
+    def ref(x, h0, c0, w, u, b, hs, gates, cells, *rest, given, reverse, dx):
         (ghs, gh, gc), more = incoming(rest, given)
         s = Steps(x, u.shape[0], more, reverse)
         dh, dc = (np.zeros_like(h0) if v is None else v for v in (gh, gc))
@@ -236,7 +246,7 @@ class lstm_sequence_grad:
         return ((dxs[:, s.order],) if dx else ()) + (dh, dc, dw, du, db)
 
     def calls(*tensors, given, reverse, dx):
-        outs, (x, h0, c0, w, u, hs, gates, cells, *rest) = tensors[:5 + dx], tensors[5 + dx:]
+        outs, (x, h0, c0, w, u, _, hs, gates, cells, *rest) = tensors[:5 + dx], tensors[5 + dx:]
         front, (dw, du, db) = outs[:-3], outs[-3:]
         count = int(np.sum(given))
         bits, more = flags(rest[count:], reverse)
@@ -246,6 +256,10 @@ class lstm_sequence_grad:
         yield from plan.pack()
         yield "lstm_grad", [*front, plan.work], [x, h0, c0, hs, gates, cells, *rest[:count], *more], plan.ints(bits)
         yield from plan.add(dw, du, db)
+
+    def vjp(bars, grads, x, h0, c0, w, u, b, hs, gates, cells, *rest, need, given, reverse, dx):
+        plain = lambda *ins: twice.lstm(*ins, *options(rest[sum(given):]), reverse)
+        return again(plain, [x, h0, c0, w, u, b], 3, rest, given, bars, dx)
 
 
 lstm_sequence_grad.supports = supports
@@ -300,7 +314,7 @@ class gru_sequence:
         given = tuple(v is not None for v in g[:2])
         if not any(given):
             return (None,) * (5 + len(more))
-        dx, *others = gru_sequence_grad(x, h0, w, u, y[0], y[2], *[v for v in g[:2] if v is not None], *more,
+        dx, *others = gru_sequence_grad(x, h0, w, u, b, y[0], y[2], *[v for v in g[:2] if v is not None], *more,
                                         given=given, reset_after=reset_after, reverse=reverse, dx=need[0])
         return ((dx, *others) if need[0] else (None, dx, *others)) + (None,) * len(more)
 
@@ -311,14 +325,15 @@ gru_sequence.supports = supports
 @primitive
 class gru_sequence_grad:
     """(dx), dh0, dw, du, db of gru_sequence from what it kept and the gradients of hs, h that are given"""
-    samples = [([(B, T, F), (B, H), scaled(F, 3 * H), scaled(H, 3 * H), (B, T, H), scaled(T, B, (3 + a) * H, by=4),
+    of = "gru_sequence"
+    samples = [([(B, T, F), (B, H), scaled(F, 3 * H), scaled(H, 3 * H), gru_bias(H, a), (B, T, H), scaled(T, B, (3 + a) * H, by=4),
                  *[v for v, on in zip([(B, T, H), (B, H)], given) if on], *extras(B, T, H, m, d)], dict(given=given, reset_after=a, reverse=r, dx=k != 2))
                for a in (True, False) for k, (B, T, F, H, m, d, r) in enumerate(CASES) for given in [[(1, 1), (1, 0), (0, 1)][k % 3]]]
 
-    def shape(x, h0, w, u, hs, gates, *rest, given, reset_after, reverse, dx):
-        return [(t.shape, x.dtype) for t in ((x,) if dx else ()) + (h0, w, u)] + [(gru_bias(u.shape[0], reset_after), x.dtype)]
+    def shape(x, h0, w, u, b, hs, gates, *rest, given, reset_after, reverse, dx):
+        return [(t.shape, x.dtype) for t in ((x,) if dx else ()) + (h0, w, u, b)]
 
-    def ref(x, h0, w, u, hs, gates, *rest, given, reset_after, reverse, dx):
+    def ref(x, h0, w, u, b, hs, gates, *rest, given, reset_after, reverse, dx):
         (ghs, gh), more = incoming(rest, given)
         H = u.shape[0]
         s = Steps(x, H, more, reverse)
@@ -349,7 +364,7 @@ class gru_sequence_grad:
         return ((dxs[:, s.order],) if dx else ()) + (dh, dw, du, db)
 
     def calls(*tensors, given, reset_after, reverse, dx):
-        outs, (x, h0, w, u, hs, gates, *rest) = tensors[:4 + dx], tensors[4 + dx:]
+        outs, (x, h0, w, u, _, hs, gates, *rest) = tensors[:4 + dx], tensors[4 + dx:]
         front, (dw, du, db) = outs[:-3], outs[-3:]
         count = int(np.sum(given))
         bits, more = flags(rest[count:], reverse)
@@ -361,6 +376,10 @@ class gru_sequence_grad:
         yield from plan.pack()
         yield "gru_grad", [*front, plan.work], [x, h0, hs, gates, *rest[:count], *more], plan.ints(bits)
         yield from plan.add(dw, du, db)
+
+    def vjp(bars, grads, x, h0, w, u, b, hs, gates, *rest, need, given, reset_after, reverse, dx):
+        plain = lambda *ins: twice.gru(*ins, *options(rest[sum(given):]), reverse, reset_after)
+        return again(plain, [x, h0, w, u, b], 2, rest, given, bars, dx)
 
 
 gru_sequence_grad.supports = supports
@@ -397,7 +416,7 @@ class simple_rnn_sequence:
 
     def vjp(g, y, x, h0, w, u, b, *more, need, act="tanh", reverse=False):
         given = tuple(v is not None for v in g)
-        dx, *others = simple_rnn_sequence_grad(x, h0, w, u, y[0], *[v for v in g if v is not None], *more,
+        dx, *others = simple_rnn_sequence_grad(x, h0, w, u, b, y[0], *[v for v in g if v is not None], *more,
                                                given=given, act=act, reverse=reverse, dx=need[0])
         return ((dx, *others) if need[0] else (None, dx, *others)) + (None,) * len(more)
 
@@ -408,14 +427,15 @@ simple_rnn_sequence.supports = supports
 @primitive
 class simple_rnn_sequence_grad:
     """(dx), dh0, dw, du, db of simple_rnn_sequence from its outputs hs and the gradients of hs, h that are given"""
-    samples = [([(B, T, F), (B, H), scaled(F, H), scaled(H, H, by=4 * H), (B, T, H), *[v for v, on in zip([(B, T, H), (B, H)], given) if on],
+    of = "simple_rnn_sequence"
+    samples = [([(B, T, F), (B, H), scaled(F, H), scaled(H, H, by=4 * H), (H,), (B, T, H), *[v for v, on in zip([(B, T, H), (B, H)], given) if on],
                  *extras(B, T, H, m, d)], dict(given=given, act=[None, "relu", "tanh"][k % 3], reverse=r, dx=k != 2))
                for k, (B, T, F, H, m, d, r) in enumerate(CASES) for given in [[(1, 1), (1, 0), (0, 1)][k % 3]]]
 
-    def shape(x, h0, w, u, hs, *rest, given, act, reverse, dx):
-        return [(t.shape, x.dtype) for t in ((x,) if dx else ()) + (h0, w, u)] + [(u.shape[:1], x.dtype)]
+    def shape(x, h0, w, u, b, hs, *rest, given, act, reverse, dx):
+        return [(t.shape, x.dtype) for t in ((x,) if dx else ()) + (h0, w, u, b)]
 
-    def ref(x, h0, w, u, hs, *rest, given, act, reverse, dx):
+    def ref(x, h0, w, u, b, hs, *rest, given, act, reverse, dx):
         (ghs, gh), more = incoming(rest, given)
         s = Steps(x, u.shape[0], more, reverse)
         slope = {None: lambda y: np.ones_like(y), "relu": lambda y: (y > 0).astype(y.dtype), "tanh": lambda y: 1 - y * y}[act]
@@ -432,7 +452,7 @@ class simple_rnn_sequence_grad:
         return ((dxs[:, s.order],) if dx else ()) + (dh, dw, du, db)
 
     def calls(*tensors, given, act, reverse, dx):
-        outs, (x, h0, w, u, hs, *rest) = tensors[:4 + dx], tensors[4 + dx:]
+        outs, (x, h0, w, u, _, hs, *rest) = tensors[:4 + dx], tensors[4 + dx:]
         front, (dw, du, db) = outs[:-3], outs[-3:]
         count = int(np.sum(given))
         bits, more = flags(rest[count:], reverse)
@@ -442,6 +462,10 @@ class simple_rnn_sequence_grad:
         yield from plan.pack()
         yield "simple_rnn_grad", [*front, plan.work], [x, h0, hs, *rest[:count], *more], plan.ints(bits)
         yield from plan.add(dw, du, db)
+
+    def vjp(bars, grads, x, h0, w, u, b, hs, *rest, need, given, act, reverse, dx):
+        plain = lambda *ins: twice.simple_rnn(*ins, *options(rest[sum(given):]), reverse, act)
+        return again(plain, [x, h0, w, u, b], 1, rest, given, bars, dx)
 
 
 simple_rnn_sequence_grad.supports = supports
