@@ -118,3 +118,11 @@ def test_a_gradient_penalty_trains_eagerly_and_compiled(layer):
         curves.append(model.fit(x, np.zeros((4, 1)), batch_size=4, epochs=4, verbose=0).history["penalty"])
     np.testing.assert_allclose(curves[0], curves[1], rtol=1e-5)
     assert curves[0][-1] < curves[0][0]
+
+
+@pytest.mark.parametrize("layer", [layers.LSTM(3, stateful=True), layers.Bidirectional(layers.GRU(3, stateful=True)), layers.ConvLSTM1D(2, 1, stateful=True)])
+def test_a_stateful_layer_refuses_another_number_of_rows(layer):
+    x = np.ones((6, 4, 3, 2)[:4 if isinstance(layer, layers.ConvLSTM1D) else 3], "float32")
+    layer(x[:4])
+    with pytest.raises(ValueError, match="carries on from a batch of 4 rows, but received 2"):
+        layer(x[4:])

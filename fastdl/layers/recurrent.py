@@ -87,7 +87,14 @@ class RNN(Layer):
     def _start(self, given, batch):
         """The first states, structured as the cell's."""
         if given is None or not flatten(given):
-            return self.states if self.stateful else self.get_initial_state(batch)
+            if not self.stateful:
+                return self.get_initial_state(batch)
+            held = flatten(self.states)[0].shape[0]
+            if batch not in (None, held):
+                raise ValueError(f"Layer '{self.name}' ({type(self).__name__}) is stateful and carries on from a batch of {held} rows, but received "
+                                 f"{batch}: every batch must have {held} rows. Use batch_size={held} and a number of rows that it divides, or "
+                                 "make the layer with stateful=False.")
+            return self.states
         leaves = [convert_to_tensor(t) for t in flatten(given)]
         if len(leaves) != self._count():
             raise ValueError(f"Layer '{self.name}' ({type(self).__name__}) received {len(leaves)} initial states; its cell has "
