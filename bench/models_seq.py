@@ -6,7 +6,9 @@ interleaved. --python peers=PATH or FASTDL_PEERS_PYTHON=PATH says where the peer
 import argparse
 import json
 import os
+import statistics
 import sys
+import time
 
 from _common import HERE, Worker, clock, each, machine, run_rounds, serve, table
 
@@ -47,7 +49,13 @@ class Steps:
         return dict(first_s=clock() - start)
 
     def round(self):
-        return dict(step_ms=1e3 * each(self.step, 1.0, 3))
+        cpu = []
+
+        def step():
+            start = time.process_time()
+            self.step()
+            cpu.append(time.process_time() - start)
+        return dict(step_ms=1e3 * each(step, 1.0, 3), cpu_ms=1e3 * statistics.median(cpu))
 
 
 class KerasSteps(Steps):
@@ -149,7 +157,7 @@ def make(framework, workload, threads):
 
 
 FRAMEWORKS = ("fastdl", "torch", "torch-compile", "keras-tf", "keras-jax")
-COLUMNS = dict(step_ms=".1f", ratio=".2f", first_s=".2f", peak_mb=".0f")
+COLUMNS = dict(step_ms=".1f", ratio=".2f", cpu_ms=".1f", first_s=".2f", peak_mb=".0f")
 
 
 def main():

@@ -88,19 +88,24 @@ static void rnn_gemm(int64_t M, int64_t K, const float *a, int64_t rs, const flo
         }
 }
 
+/* Rows lie far apart, and the backward walk jumps: the hardware does not foresee what comes next. */
+static inline void rnn_ahead(const float *p, int64_t n) { for (int64_t j = 0; j < n; j += 16) __builtin_prefetch(p + j); }
+
 /* The same for a chunk of steps of R rows: the rows of a tile are steps. Row r starts at a + r ar and c + r cr. */
 static void rnn_chunk(int64_t R, int64_t steps, int64_t K, const float *a, int64_t ar, int64_t as, const float *P, int64_t N,
                       float *c, int64_t cr, int64_t cs, const float *bias) {
     int64_t tiles = (steps + MR - 1) / MR;
     for (int64_t from = 0; from < N; from += NR, P += K * NR)
-        for (int64_t r = 0; r < R; r++)
+        for (int64_t r = 0; r < R; r++) {
+            if (!from && r + 1 < R) for (int64_t t = 0; t < steps; t++) rnn_ahead(a + (r + 1) * ar + t * as, K);
             for (int64_t j = 0; j < tiles; j++) {
                 int64_t m = steps * j / tiles, mr = steps * (j + 1) / tiles - m;
                 rnn_rows(mr, K, a + r * ar + m * as, as, P, c + r * cr + m * cs + from, cs, N - from < NR ? N - from : NR, bias ? bias + from : NULL, 0);
             }
+        }
 }
 
-/* to[mr, n] += sum over rows r and steps t of a[r, t, m] g[r, t, n]; the weights' gradient is asked for before it is needed */
+/* to[mr, n] += sum over rows r and steps t of a[r, t, m] g[r, t, n]; the weights' gradient and the next row are asked for before they are needed */
 static inline __attribute__((always_inline))
 void rnn_outer_tile(const int mr, const int nv, int64_t R, int64_t steps, const float *a, int64_t ar, int64_t as, const float *g, int64_t gr, int64_t gs,
                     float *to, int64_t ldc, int64_t n) {
@@ -115,6 +120,7 @@ void rnn_outer_tile(const int mr, const int nv, int64_t R, int64_t steps, const 
         const float *p = a + r * ar, *q = g + r * gr;
         for (int64_t t = 0; t < steps; t++, p += as, q += gs) {
             vf y[2] = {vf_set1(0.f), vf_set1(0.f)};
+            __builtin_prefetch(p + ar);
             EACH for (int v = 0; v < nv; v++) y[v] = rnn_get(q + v * VL, v + 1 < nv ? VL : last);
             EACH for (int m = 0; m < mr; m++) {
                 vf x = vf_set1(p[m]);
@@ -168,12 +174,7 @@ static void rnn_weight_grad(const rnn *s, const float *x, int64_t b0, int64_t R,
 static inline const float *rnn_before(const rnn *s, const float *h0, const float *hs, int64_t b, int64_t step, int64_t first) {
     return step > first ? hs + (b * s->T + step - 1) * s->H : h0 + b * s->H;
 }
-/* Rows lie far apart, and the backward walk jumps: the hardware does not foresee what comes next. */
-static inline void rnn_ahead(const float *p, int64_t n) { for (int64_t j = 0; j < n; j += 16) __builtin_prefetch(p + j); }
-/* The input of a later step; of an earlier step what went out and what came in for it. */
-static inline void rnn_ahead_x(const rnn *s, const float *x, int64_t b, int64_t step) {
-    if (step < s->T) rnn_ahead(x + (b * s->T + rnn_time(s, step)) * s->F, s->F);
-}
+/* Of an earlier step what went out and what came in for it. */
 static inline void rnn_ahead_h(const rnn *s, const float *hs, const float *ghs, int64_t b, int64_t step) {
     if (step < 0) return;
     rnn_ahead(hs + (b * s->T + step) * s->H, s->H);
@@ -284,7 +285,6 @@ FD_KERNEL(lstm) {   /* hs[B, T, H], h[B, H], c[B, H], (gates[T, B, 4H], cells[T,
                 for (int64_t r = 0; r < R; r++) {
                     int64_t b = b0 + r;
                     float *hr = h + r * s.ldh, *cr = cell + r * s.ldh, *y = hs + (b * s.T + t) * H;
-                    rnn_ahead_x(&s, x, b, t + s.steps);
                     if (rnn_on(&s, mask, b, t)) {
                         lstm_row(H, zt + r * s.ldz, cr, hr, gates ? gates + (t * s.B + b) * 4 * H : NULL);
                         if (drop) rnn_drop(hd + r * s.ldh, hr, drop + b * H, H);
@@ -343,7 +343,6 @@ FD_KERNEL(lstm_grad) {   /* (dx), dh0, dc0, work | x, h0, c0, hs, gates, cells, 
                         float *dhr = dh + r * s.ldh, *zr = zt + r * s.ldz;
                         if (ghs && t >= first[r]) rnn_gain(dhr, ghs + (b * s.T + t) * H, H);
                         rnn_drop(hp + (t - s0) * s.hs + r * s.ldh, rnn_before(&s, h0, hs, b, t, first[r]), drop ? drop + b * H : NULL, H);
-                        rnn_ahead_x(&s, x, b, t);
                         rnn_ahead_h(&s, hs, ghs, b, t - 2);
                         if (t > 1) { rnn_ahead(gates + (at - 2 * s.B) * 4 * H, 4 * H); rnn_ahead(cells + (at - 2 * s.B) * H, H); }
                         if (rnn_on(&s, mask, b, t)) {
@@ -421,7 +420,6 @@ FD_KERNEL(gru) {    /* hs[B, T, H], h[B, H], (gates[T, B, 4H or 3H]), work | x, 
                 for (int64_t r = 0; r < R; r++) {
                     int64_t b = b0 + r;
                     float *hr = h + r * s.ldh, *y = hs + (b * s.T + t) * H, *keep = gates ? gates + (t * s.B + b) * width * H : NULL;
-                    rnn_ahead_x(&s, x, b, t + s.steps);
                     if (rnn_on(&s, mask, b, t)) {
                         gru_row(H, zt + r * s.ldz, rec + r * s.ldz, after, hr, keep);
                         if (drop) rnn_drop(hd + r * s.ldh, hr, drop + b * H, H);
@@ -488,7 +486,6 @@ FD_KERNEL(gru_grad) {    /* (dx), dh0, work | x, h0, hs, gates, (ghs), (gh), (ma
                         const float *g = gates + (t * s.B + b) * width * H, *before = rnn_before(&s, h0, hs, b, t, first[r]);
                         if (ghs && t >= first[r]) rnn_gain(dhr, ghs + (b * s.T + t) * H, H);
                         rnn_drop(hpt + r * s.ldh, before, drop ? drop + b * H : NULL, H);
-                        rnn_ahead_x(&s, x, b, t);
                         rnn_ahead_h(&s, hs, ghs, b, t - 2);
                         if (t > 1) rnn_ahead(g - 2 * s.B * width * H, width * H);
                         if (rnn_on(&s, mask, b, t)) gru_row_grad(H, g, before, after, dhr, zr);
@@ -551,7 +548,6 @@ FD_KERNEL(simple_rnn) {   /* hs[B, T, H], h[B, H], work | x, h0, b, (mask), (dro
                 for (int64_t r = 0; r < R; r++) {
                     int64_t b = b0 + r;
                     float *hr = h + r * s.ldh, *y = hs + (b * s.T + t) * H;
-                    rnn_ahead_x(&s, x, b, t + s.steps);
                     if (rnn_on(&s, mask, b, t)) {
                         LANES(j, n, H) rnn_put(hr + j, simple_act(rnn_get(zt + r * s.ldz + j, n), act), n);
                         if (drop) rnn_drop(hd + r * s.ldh, hr, drop + b * H, H);
@@ -590,7 +586,6 @@ FD_KERNEL(simple_rnn_grad) {   /* (dx), dh0, work | x, h0, hs, (ghs), (gh), (mas
                     for (int64_t r = 0; r < R; r++) {
                         int64_t b = b0 + r;
                         float *dhr = dh + r * s.ldh, *zr = zt + r * s.ldz;
-                        rnn_ahead_x(&s, x, b, t);
                         rnn_ahead_h(&s, hs, ghs, b, t - 2);
                         if (ghs && t >= first[r]) rnn_gain(dhr, ghs + (b * s.T + t) * H, H);
                         rnn_drop(hp + (t - s0) * s.hs + r * s.ldh, rnn_before(&s, h0, hs, b, t, first[r]), drop ? drop + b * H : NULL, H);
