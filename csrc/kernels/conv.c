@@ -260,6 +260,23 @@ void depthwise_tile(const int px, const int three, const int whole, const conv_s
 #undef END
 }
 
+/* Fewer channels than a vector has lanes: pixels side by side are one row of n floats, and its vectors take turns with
+   C vectors of each tap's weights, w[tap][turn]. */
+enum { FLAT_TAPS = 9 };
+static void depthwise_flat(const conv_shape *s, const depth_view *v, const float *a, vf (*w)[VL], int64_t n, float *y) {
+    for (int64_t at = 0, turn = 0; at < n; at += VL, turn = turn + 1 == s->C ? 0 : turn + 1) {
+        const int64_t m = n - at < VL ? n - at : VL;
+        vf sum = vf_set1(0.f);
+        for (int64_t kd = v->d0; kd < v->d1; kd++)
+            for (int64_t kh = v->h0; kh < v->h1; kh++)
+                for (int64_t kw = 0; kw < s->k[2]; kw++) {
+                    const float *p = a + kd * v->ds + kh * v->hs + kw * s->C + at;
+                    sum += (m == VL ? vf_load(p) : vf_loadn(p, m)) * w[(kd * s->k[1] + kh) * s->k[2] + kw][turn];
+                }
+        if (m == VL) vf_store(y + at, sum); else vf_storen(y + at, sum, m);
+    }
+}
+
 /* the taps [lo, hi) of k, `dil` apart, that meet 0..n when the first is at `at` */
 static inline void taps_inside(int64_t at, int64_t k, int64_t dil, int64_t n, int64_t *lo, int64_t *hi) {
     *lo = at < 0 ? (dil - 1 - at) / dil : 0;
@@ -283,6 +300,9 @@ FD_KERNEL(depthwise) {   /* y[N, out, C], strips[nt] | w[taps, C], x[N, in, C], 
     int64_t end = room < 0 ? 0 : room / s.step[2] + 1;                 /* outputs [first, end) of a row see all taps along it */
     if (end > s.out[2]) end = s.out[2];
     if (first > end) first = end;
+    const int flat = s.C < VL && taps <= FLAT_TAPS && s.step[2] == 1 && s.dil[2] == 1 && !spread && !fin.any;
+    vf turns[FLAT_TAPS][VL];
+    if (flat) for (int64_t k = 0; k < taps; k++) for (int64_t j = 0; j < s.C * VL; j++) turns[k][j / VL][j % VL] = wt[k * fs + j % s.C];
     fd_share(s.N * s.out[0] * blocks, 1, tid, nt, &lo, &hi);
     for (int64_t t = lo; t < hi; t++) {
         int64_t n = t / (s.out[0] * blocks), od = t / blocks % s.out[0], oh = t % blocks * s.rows;
@@ -299,6 +319,11 @@ FD_KERNEL(depthwise) {   /* y[N, out, C], strips[nt] | w[taps, C], x[N, in, C], 
             const int64_t at = ((n * s.out[0] + od) * s.out[1] + h) * s.out[2] * s.C;
             for (int64_t w = 0, px; w < s.out[2]; w += px) {
                 int64_t kw0 = 0, kw1 = s.k[2], left = end - w;
+                if (flat && w >= first && left > 0) {
+                    depthwise_flat(&s, &v, v.x + w * rs, turns, left * s.C, y + at + w * s.C);
+                    px = left;
+                    continue;
+                }
                 px = w < first || left < 2 ? 1 : left >= 8 ? 8 : left >= 4 ? 4 : 2;
                 if (px == 1) taps_inside(w * s.step[2] - v.left, s.k[2], s.dil[2], v.width, &kw0, &kw1);
                 for (int64_t k = 0; k < s.C; k += VL) {
