@@ -2,21 +2,36 @@
    Points 0, +-3/4, +-5/4, infinity: their transforms are exact in binary, and the error is a fifth of the textbook's.
    A task is a block of `tiles` tiles: transform in, 36 small products, transform out, all in the cache. */
 
-/* t = B^T d, six values each a vector apart by `s` */
-static inline __attribute__((always_inline)) void wino_in(const vf *d, int s, vf *t) {
-    vf a = d[4 * s] - 1.5625f * d[2 * s], b = .75f * d[3 * s] - 1.171875f * d[s];
-    vf c = d[4 * s] - .5625f * d[2 * s], e = 1.25f * d[3 * s] - .703125f * d[s];
-    t[0] = .87890625f * d[0] - 2.125f * d[2 * s] + d[4 * s];
+/* t = B^T d of six values; y = A^T m */
+static inline __attribute__((always_inline)) void wino_in(const vf *d, vf *t) {
+    vf a = d[4] - 1.5625f * d[2], b = .75f * d[3] - 1.171875f * d[1], c = d[4] - .5625f * d[2], e = 1.25f * d[3] - .703125f * d[1];
+    t[0] = .87890625f * d[0] - 2.125f * d[2] + d[4];
     t[1] = a + b; t[2] = a - b; t[3] = c + e; t[4] = c - e;
-    t[5] = .87890625f * d[s] - 2.125f * d[3 * s] + d[5 * s];
+    t[5] = .87890625f * d[1] - 2.125f * d[3] + d[5];
 }
-/* y = A^T m */
-static inline __attribute__((always_inline)) void wino_out(const vf *m, int s, vf *y) {
-    vf p = m[s] + m[2 * s], q = m[s] - m[2 * s], u = m[3 * s] + m[4 * s], v = m[3 * s] - m[4 * s];
+static inline __attribute__((always_inline)) void wino_out(const vf *m, vf *y) {
+    vf p = m[1] + m[2], q = m[1] - m[2], u = m[3] + m[4], v = m[3] - m[4];
     y[0] = m[0] + p + u;
     y[1] = .75f * q + 1.25f * v;
     y[2] = .5625f * p + 1.5625f * u;
-    y[3] = .421875f * q + 1.953125f * v + m[5 * s];
+    y[3] = .421875f * q + 1.953125f * v + m[5];
+}
+/* B^T d B of a tile whose pixels lie rs and cs apart, in 36 planes. Two rows at a time, so that no register is spilled:
+   reading a pixel thrice costs less than writing it once. */
+static inline __attribute__((always_inline)) void wino_tile_in(const float *p, int64_t rs, int64_t cs, float *to, int64_t plane) {
+    vf r[6], q[6], v[6];
+#define D(i) vf_load(p + (i) * rs + j * cs)
+#define ROW(i, r) wino_in(r, v); EACH for (int j = 0; j < 6; j++) vf_store(to + ((i) * 6 + j) * plane, v[j]);
+    EACH for (int j = 0; j < 6; j++) r[j] = .87890625f * D(0) - 2.125f * D(2) + D(4);
+    ROW(0, r)
+    EACH for (int j = 0; j < 6; j++) { vf a = D(4) - 1.5625f * D(2), b = .75f * D(3) - 1.171875f * D(1); r[j] = a + b; q[j] = a - b; }
+    ROW(1, r) ROW(2, q)
+    EACH for (int j = 0; j < 6; j++) { vf a = D(4) - .5625f * D(2), b = 1.25f * D(3) - .703125f * D(1); r[j] = a + b; q[j] = a - b; }
+    ROW(3, r) ROW(4, q)
+    EACH for (int j = 0; j < 6; j++) r[j] = .87890625f * D(1) - 2.125f * D(3) + D(5);
+    ROW(5, r)
+#undef ROW
+#undef D
 }
 
 static const float WINO_G[6][3] = {{256.f / 225, 0, 0}, {-8.f / 9, -2.f / 3, -.5f}, {-8.f / 9, 2.f / 3, -.5f},
@@ -77,21 +92,12 @@ static void wino_gather(const wino_shape *s, float *V, const float *x, int64_t f
         int64_t a0 = i0 < 0 ? -i0 : 0, a1 = s->H - i0 < 6 ? s->H - i0 : 6, b0 = j0 < 0 ? -j0 : 0, b1 = s->W - j0 < 6 ? s->W - j0 : 6;
         int inside = a0 == 0 && b0 == 0 && a1 == 6 && b1 == 6;
         for (int64_t k = 0; k < s->C; k += VL) {
-            int64_t m = s->C - k < VL ? s->C - k : VL; vf d[36], u[36], v[6];
-            if (inside && m == VL) {
-                EACH for (int i = 0; i < 6; i++) EACH for (int j = 0; j < 6; j++) d[i * 6 + j] = vf_load(image + ((i0 + i) * s->W + j0 + j) * s->C + k);
-            } else {
-                EACH for (int i = 0; i < 6; i++) EACH for (int j = 0; j < 6; j++)
-                    d[i * 6 + j] = vf_loadn(image + ((i0 + i) * s->W + j0 + j) * s->C + k, i >= a0 && i < a1 && j >= b0 && j < b1 ? m : 0);
-            }
-            EACH for (int j = 0; j < 6; j++) { wino_in(d + j, 6, v); EACH for (int i = 0; i < 6; i++) u[i * 6 + j] = v[i]; }
-            EACH for (int i = 0; i < 6; i++) {
-                wino_in(u + i * 6, 1, v);
-                EACH for (int j = 0; j < 6; j++) {
-                    float *to = V + (i * 6 + j) * s->vp + t * s->row + k;
-                    if (m == VL) vf_store(to, v[j]); else vf_storen(to, v[j], m);
-                }
-            }
+            const int64_t m = s->C - k < VL ? s->C - k : VL; const float *p = image + (i0 * s->W + j0) * s->C + k;
+            float *to = V + t * s->row + k, edge[36 * VL];
+            if (inside && m == VL) { wino_tile_in(p, s->W * s->C, s->C, to, s->vp); continue; }
+            EACH for (int i = 0; i < 6; i++) EACH for (int j = 0; j < 6; j++)
+                vf_store(edge + (i * 6 + j) * VL, vf_loadn(p + (i * s->W + j) * s->C, i >= a0 && i < a1 && j >= b0 && j < b1 ? m : 0));
+            wino_tile_in(edge, 6 * VL, VL, to, s->vp);
         }
     }
 }
@@ -134,22 +140,24 @@ FD_KERNEL(winograd) {   /* y[N, OH, OW, Co], scratch[nt] | U, x[N, H, W, C], and
             for (int64_t t = 0; t < count; t++) {
                 int64_t n = (from + t) / (s.th * s.tw), i0 = (from + t) / s.tw % s.th * 4, j0 = (from + t) % s.tw * 4;
                 for (int64_t k = p * NR; k < s.Co && k < (p + 1) * NR; k += VL) {
-                    int64_t m = s.Co - k < VL ? s.Co - k : VL; vf d[36], u[24], v[4];
+                    const int64_t m = s.Co - k < VL ? s.Co - k : VL, to = ((n * s.OH + i0) * s.OW + j0) * s.Co + k;
+                    const float *d = M + t * NR + k - p * NR; vf r[6], q[6], v[4];
                     const sum_cols w = end_cols(&fin, k, m);
-                    EACH for (int q = 0; q < 36; q++) d[q] = vf_load(M + q * s.mp + t * NR + k - p * NR);
-                    EACH for (int j = 0; j < 6; j++) { wino_out(d + j, 6, v); EACH for (int i = 0; i < 4; i++) u[i * 6 + j] = v[i]; }
-                    const int64_t to = ((n * s.OH + i0) * s.OW + j0) * s.Co + k;
+#define D(i) vf_load(d + ((i) * 6 + j) * s.mp)
 #define PLACE (to + (i * s.OW + j) * s.Co)
-#define OUT(kind) if (i0 + 4 <= s.OH && j0 + 4 <= s.OW && m == VL) EACH for (int i = 0; i < 4; i++) { \
-                        wino_out(u + i * 6, 1, v); \
-                        EACH for (int j = 0; j < 4; j++) vf_store(y + PLACE, end_of(kind, v[j], &fin, &w, PLACE, VL)); \
-                    } else for (int i = 0; i < 4 && i0 + i < s.OH; i++) { \
-                        wino_out(u + i * 6, 1, v); \
-                        for (int j = 0; j < 4 && j0 + j < s.OW; j++) vf_storen(y + PLACE, end_of(kind, v[j], &fin, &w, PLACE, m), m); \
-                    }
+#define ROW(kind, row, r) { const int i = row; wino_out(r, v); \
+                    if (whole) { EACH for (int j = 0; j < 4; j++) vf_store(y + PLACE, end_of(kind, v[j], &fin, &w, PLACE, VL)); } \
+                    else if (i0 + i < s.OH) for (int j = 0; j < 4 && j0 + j < s.OW; j++) vf_storen(y + PLACE, end_of(kind, v[j], &fin, &w, PLACE, m), m); }
+#define OUT(kind) EACH for (int j = 0; j < 6; j++) { vf a = D(1) + D(2), b = D(3) + D(4); r[j] = D(0) + a + b; q[j] = .5625f * a + 1.5625f * b; } \
+                    ROW(kind, 0, r) ROW(kind, 2, q) \
+                    EACH for (int j = 0; j < 6; j++) { vf a = D(1) - D(2), b = D(3) - D(4); r[j] = .75f * a + 1.25f * b; q[j] = .421875f * a + 1.953125f * b + D(5); } \
+                    ROW(kind, 1, r) ROW(kind, 3, q)
+                    const int whole = i0 + 4 <= s.OH && j0 + 4 <= s.OW && m == VL;
                     BY_KIND(fin.kind, OUT)
 #undef OUT
+#undef ROW
 #undef PLACE
+#undef D
                 }
             }
         }
@@ -157,9 +165,24 @@ FD_KERNEL(winograd) {   /* y[N, OH, OW, Co], scratch[nt] | U, x[N, H, W, C], and
 }
 
 /* dW = G^T (sum over tiles of V^T (A dY A^T)) G: the same transforms, the tiles being what is summed over */
-static inline __attribute__((always_inline)) void wino_spread(const vf *y, int s, vf *m) {    /* m = A y, four values to six */
-    vf a = y[0] + .5625f * y[2 * s], b = .75f * y[s] + .421875f * y[3 * s], e = y[0] + 1.5625f * y[2 * s], f = 1.25f * y[s] + 1.953125f * y[3 * s];
-    m[0] = y[0]; m[1] = a + b; m[2] = a - b; m[3] = e + f; m[4] = e - f; m[5] = y[3 * s];
+static inline __attribute__((always_inline)) void wino_spread(const vf *y, vf *m) {    /* m = A y, four values to six */
+    vf a = y[0] + .5625f * y[2], b = .75f * y[1] + .421875f * y[3], e = y[0] + 1.5625f * y[2], f = 1.25f * y[1] + 1.953125f * y[3];
+    m[0] = y[0]; m[1] = a + b; m[2] = a - b; m[3] = e + f; m[4] = e - f; m[5] = y[3];
+}
+static inline __attribute__((always_inline)) void wino_tile_spread(const float *p, int64_t rs, int64_t cs, float *to, int64_t plane) {
+    vf r[4], q[4], v[6];
+#define D(i) vf_load(p + (i) * rs + j * cs)
+#define ROW(i, r) wino_spread(r, v); EACH for (int j = 0; j < 6; j++) vf_store(to + ((i) * 6 + j) * plane, v[j]);
+    EACH for (int j = 0; j < 4; j++) r[j] = D(0);
+    ROW(0, r)
+    EACH for (int j = 0; j < 4; j++) { vf a = D(0) + .5625f * D(2), b = .75f * D(1) + .421875f * D(3); r[j] = a + b; q[j] = a - b; }
+    ROW(1, r) ROW(2, q)
+    EACH for (int j = 0; j < 4; j++) { vf a = D(0) + 1.5625f * D(2), b = 1.25f * D(1) + 1.953125f * D(3); r[j] = a + b; q[j] = a - b; }
+    ROW(3, r) ROW(4, q)
+    EACH for (int j = 0; j < 4; j++) r[j] = D(3);
+    ROW(5, r)
+#undef ROW
+#undef D
 }
 
 static inline __attribute__((always_inline)) void wino_outer(const int mr, const int nv, int64_t T, const float *a, int64_t rs, const float *b, float *to) {
@@ -192,17 +215,12 @@ FD_KERNEL(winograd_weight_grad) {   /* dU[parts, 36, panels, C, NR], scratch[nt]
                 for (int64_t t = 0; t < count; t++) {
                     int64_t n = (from + t) / (s.th * s.tw), i0 = (from + t) / s.tw % s.th * 4, j0 = (from + t) % s.tw * 4;
                     for (int64_t k = p * NR; k < (p + 1) * NR && k < s.Co; k += VL) {
-                        int64_t m = s.Co - k < 0 ? 0 : s.Co - k < VL ? s.Co - k : VL; vf y[16], u[24], v[6];
-                        const float *from_g = g + ((n * s.OH + i0) * s.OW + j0) * s.Co + k;
-                        if (i0 + 4 <= s.OH && j0 + 4 <= s.OW && m == VL) {
-                            EACH for (int i = 0; i < 4; i++) EACH for (int j = 0; j < 4; j++) y[i * 4 + j] = vf_load(from_g + (i * s.OW + j) * s.Co);
-                        } else for (int i = 0; i < 4; i++) for (int j = 0; j < 4; j++)
-                            y[i * 4 + j] = i0 + i < s.OH && j0 + j < s.OW ? vf_loadn(from_g + (i * s.OW + j) * s.Co, m) : vf_set1(0.f);
-                        EACH for (int j = 0; j < 4; j++) { wino_spread(y + j, 4, v); EACH for (int i = 0; i < 6; i++) u[i * 4 + j] = v[i]; }
-                        EACH for (int i = 0; i < 6; i++) {
-                            wino_spread(u + i * 4, 1, v);
-                            EACH for (int j = 0; j < 6; j++) vf_store(M + (i * 6 + j) * s.mp + t * NR + k - p * NR, v[j]);
-                        }
+                        const int64_t m = s.Co - k < VL ? s.Co - k : VL; const float *from_g = g + ((n * s.OH + i0) * s.OW + j0) * s.Co + k;
+                        float *to = M + t * NR + k - p * NR, edge[16 * VL];
+                        if (i0 + 4 <= s.OH && j0 + 4 <= s.OW && m == VL) { wino_tile_spread(from_g, s.OW * s.Co, s.Co, to, s.mp); continue; }
+                        EACH for (int i = 0; i < 4; i++) EACH for (int j = 0; j < 4; j++)
+                            vf_store(edge + (i * 4 + j) * VL, vf_loadn(from_g + (i * s.OW + j) * s.Co, i0 + i < s.OH && j0 + j < s.OW ? m : 0));
+                        wino_tile_spread(edge, 4 * VL, VL, to, s.mp);
                     }
                 }
                 for (int64_t q = 0; q < 36; q++)
