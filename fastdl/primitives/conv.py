@@ -307,7 +307,7 @@ conv_input_grad.supports = supports
 @primitive
 class conv_weight_grad:
     """dw[t] = sum over o of x[o stride + t dilation - pad]^T g[o]"""
-    samples = [([c[0], _g(*c)], dict(c[2], kernel=c[1][:-2])) for c in CASES]
+    samples = [([c[0], _g(*c)], dict(c[2], kernel=c[1][:-2])) for c in [*CASES, case((2, 64, 64, 17), (1, 1), 18)]]
 
     def shape(x, g, *, kernel, strides, pads, dilation, groups):
         return tuple(kernel) + (x.shape[-1] // groups, g.shape[-1]), x.dtype
@@ -325,7 +325,12 @@ class conv_weight_grad:
         N, C, Co, size = x.shape[0], x.shape[-1], g.shape[-1], dw.size
         depthwise = groups == C == Co
         if plain(kernel, strides, pads, groups) and min(C, Co) >= 16:
-            yield from gemm(dw, x, g, C, Co, x.size // C, ta=1)
+            pixels = x.size // C
+            parts = 8 if pixels % 8 == 0 and pixels >= 8192 and size <= 1 << 16 else 1        # no thread reads what another reads
+            to, each = dw if parts == 1 else Scratch(parts * size), pixels // parts
+            yield from gemm(to, x, g, C, Co, each, ta=1, batch=parts, strides=(each * C, each * Co, size))
+            if parts > 1:
+                yield "add_parts", [dw], [to], [size, parts]
             return
         if winograd(C, Co, kernel, g.shape[1:-1], strides, dilation, groups):
             tiles, panels = tiles_of(C, N, g.shape[1:-1]), -(-Co // 16)
