@@ -416,7 +416,7 @@ def fixed(k, name, **kwargs):
 for name, kwargs in {
         "AutoContrast": "", "Equalization": "", "ContrastLimitedAdaptiveHistogramEqualization": "tile_grid_size=(2, 2)", "RandomBrightness": "factor=(0.2, 0.2)",
         "RandomColorDegeneration": "factor=(0.4, 0.4)", "RandomColorJitter": "brightness_factor=(0.1, 0.1)", "RandomElasticTransform": "factor=0.0",
-        "RandomErasing": "factor=0.0", "RandomGaussianBlur": "factor=1.0, sigma=(0.9, 0.9)", "RandomGrayscale": "factor=1.0",
+        "RandomErasing": "factor=0.0", "RandomGaussianBlur": "factor=0.0", "RandomGrayscale": "factor=1.0",
         "RandomInvert": "factor=(1.0, 1.0)", "RandomPerspective": "factor=0.0", "RandomPosterization": "factor=(3, 3)", "RandomSaturation": "factor=(0.8, 0.8)",
         "RandomSharpness": "factor=(0.8, 0.8)", "RandomShear": "", "Solarization": ""}.items():
     EXAMPLES["layers." + name] = f"np.round(fixed(k, '{name}', {kwargs}), 2)"
