@@ -69,6 +69,26 @@ def _parameters(function):
     return inspect.signature(function).parameters
 
 
+_VARIABLE, _LAYER, _METRIC, _SEED, _MANY, _LEAF = range(6)
+_kinds = {}                              # type -> what a walk over attributes does with its objects
+
+
+def _kind(t):
+    if issubclass(t, Variable):
+        return _VARIABLE
+    if issubclass(t, Layer):
+        return _LAYER
+    if issubclass(t, (list, tuple, dict)):
+        return _MANY
+    if hasattr(t, "update_state") and hasattr(t, "result"):
+        return _METRIC
+    return _SEED if t.__name__ == "SeedGenerator" else _LEAF
+
+
+def _trained_first(variables):
+    return sorted(variables, key=lambda v: not v.trainable)
+
+
 class Layer(symbolic.Operation):
     """y = layer(x): weights made on first use, then call(x)."""
 
@@ -163,77 +183,59 @@ class Layer(symbolic.Operation):
 
     def _found(self):
         """(own variables, sub-layers, metrics, seed generators) by walking the attributes, in order, once each."""
-        variables, layers, metrics, seeds, seen = [], [], [], [], set()
+        found, seen, skipped = ([], [], [], []), {id(self)}, self._untracked
 
-        def walk(x):
-            if x is None or isinstance(x, (str, int, float, bool, np.ndarray)) or id(x) in seen:
-                return
-            if isinstance(x, Variable):
+        def walk(pairs):
+            for key, x in pairs:
+                kind = _kinds.get(type(x))
+                if kind is None:
+                    kind = _kinds[type(x)] = _kind(type(x))
+                if kind is _LEAF or id(x) in seen or key and (key in skipped or key.startswith("_compile")):
+                    continue
                 seen.add(id(x))
-                variables.append(x)
-            elif isinstance(x, Layer):
-                if x is not self:
-                    seen.add(id(x))
-                    layers.append(x)
-            elif isinstance(x, (list, tuple)):
-                seen.add(id(x))
-                for v in x:
-                    walk(v)
-            elif isinstance(x, dict):
-                seen.add(id(x))
-                for v in x.values():
-                    walk(v)
-            elif hasattr(x, "update_state") and hasattr(x, "result"):
-                seen.add(id(x))
-                metrics.append(x)
-            elif type(x).__name__ == "SeedGenerator":
-                seen.add(id(x))
-                seeds.append(x)
+                if kind is not _MANY:
+                    found[kind].append(x)
+                elif x:
+                    walk([(None, v) for v in (x.values() if isinstance(x, dict) else x)])
 
-        for key, value in list(self.__dict__.items()):
-            if key not in self._untracked and not key.startswith("_compile"):
-                walk(value)
-        return variables, layers, metrics, seeds
+        walk(list(self.__dict__.items()))
+        return found
 
     @property
     def _layers(self):
         return self._found()[1]
 
-    def _flatten_layers(self, include_self=True, recursive=True):
-        out, stack, seen = [], [self], set()
+    def _walked(self):
+        """(layer, what it holds) of this layer and all below it, each once, in depth."""
+        stack, seen = [self], set()
         while stack:
-            layer = stack.pop(0)
-            if id(layer) in seen:
-                continue
-            seen.add(id(layer))
-            if layer is not self or include_self:
-                out.append(layer)
-            if recursive or layer is self:
-                stack[:0] = layer._layers
-        return out
+            layer = stack.pop()
+            if id(layer) not in seen:
+                seen.add(id(layer))
+                found = layer._found()
+                yield layer, found
+                stack += reversed(found[1])
+
+    def _flatten_layers(self, include_self=True, recursive=True):
+        out = [layer for layer, _ in self._walked()] if recursive else [self, *self._layers]
+        return out if include_self else out[1:]
 
     def _collect(self, pick):
-        out, seen = [], set()
-        for layer in self._flatten_layers():
-            for v in pick(layer):
-                if id(v) not in seen:
-                    seen.add(id(v))
-                    out.append(v)
-        return out
+        """pick(what a layer holds) of all layers, each object once."""
+        return list({id(v): v for _, found in self._walked() for v in pick(found)}.values())
 
-    @staticmethod
-    def _own_sorted(layer):
-        own = layer._found()[0]
-        return [v for v in own if v.trainable] + [v for v in own if not v.trainable]
+    @property
+    def _own_weights(self):
+        return _trained_first(self._found()[0])
 
     @property
     def weights(self):
-        return self._collect(self._own_sorted)
+        return self._collect(lambda found: _trained_first(found[0]))
 
     @property
     def variables(self):
-        return self._collect(lambda l: self._own_sorted(l) + [s.state for s in l._found()[3]]
-                             + [v for m in l._found()[2] for v in m.variables])
+        return self._collect(lambda found: _trained_first(found[0]) + [s.state for s in found[3]]
+                             + [v for m in found[2] for v in m.variables])
 
     @property
     def trainable_weights(self):
@@ -271,7 +273,7 @@ class Layer(symbolic.Operation):
 
     @property
     def metrics(self):
-        return self._collect(lambda l: l._found()[2])
+        return self._collect(lambda found: found[2])
 
     @property
     def metrics_variables(self):
@@ -599,11 +601,11 @@ class Layer(symbolic.Operation):
         return int(sum(int(np.prod(w.shape)) for w in self.weights))
 
     def save_own_variables(self, store):
-        for i, v in enumerate(self._own_sorted(self)):
+        for i, v in enumerate(self._own_weights):
             store[str(i)] = v.numpy()
 
     def load_own_variables(self, store):
-        own = self._own_sorted(self)
+        own = self._own_weights
         if len(store) != len(own):
             raise ValueError(f"Layer '{self.name}' has {len(own)} weights but the file holds {len(store)} for it.")
         for i, v in enumerate(own):

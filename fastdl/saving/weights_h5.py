@@ -385,7 +385,7 @@ def _load_one(obj, store, path, root):
                 v.assign(store.node.array(str(k), v.shape))
         return True
     if isinstance(obj, Layer) and type(obj).load_own_variables is Layer.load_own_variables:
-        own = obj._own_sorted(obj)
+        own = obj._own_weights
         if not own and not len(store):
             return True
         if not len(store):

@@ -145,19 +145,16 @@ class Trainer:
     @property
     def metrics(self):
         """The loss tracker, the compiled metrics, then the metrics that layers and the model own."""
-        found = [self._compile_tracker] if self._compile_tracker is not None and self._shows_loss() else []
+        owned = super().metrics
+        found = [self._compile_tracker] if self._compile_tracker is not None and _shows_loss(owned) else []
         if self._compile_losses is not None:
             found += self._compile_losses.metrics
         if self._compile_metrics_list is not None:
             found += self._compile_metrics_list.metrics
-        for metric in super().metrics:
+        for metric in owned:
             if not any(metric is m for m in found):
                 found.append(metric)
         return found
-
-    def _shows_loss(self):
-        """A model that keeps its own 'loss' in its own train_step does not need ours."""
-        return not any(getattr(m, "name", None) == "loss" for m in super().metrics)
 
     @property
     def metrics_names(self):
@@ -641,6 +638,11 @@ class Trainer:
 
     def predict_generator(self, generator, steps=None, **kwargs):
         return self.predict(generator, steps=steps, **{"verbose": 0, **kwargs})
+
+
+def _shows_loss(metrics):
+    """A model that keeps its own 'loss' in its own train_step does not need ours."""
+    return not any(getattr(m, "name", None) == "loss" for m in metrics)
 
 
 def _in_order(logs):
