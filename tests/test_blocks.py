@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 import fastdl as keras
-from fastdl.core import blocks, modes, native
+from fastdl.core import blocks, modes, native, rewrite
 from fastdl.core.function import function
 
 L = keras.layers
@@ -46,5 +46,53 @@ def test_blocks_keep_every_bit(rows, threads, monkeypatch):
                 plan.bind([x])
                 plan.run()
                 assert [y.tobytes() for y in plan.results()] == [y.tobytes() for y in want]
+    finally:
+        native.set_threads(before)
+
+
+def trainable(kind):
+    """Networks whose steps hold every kind of run: by rows and by pixels, sums over rows, strides, residuals, biases."""
+    x = keras.Input((12, 11, 8))
+    if kind == "separable":
+        y = L.SeparableConv2D(24, 3, padding="same", activation="relu")(L.Conv2D(16, 3, activation="relu")(x))
+        y = L.MaxPooling2D()(L.SeparableConv2D(16, 3, strides=2)(y))
+    else:
+        y = a = L.ReLU()(L.BatchNormalization()(L.Conv2D(16, 3, padding="same", use_bias=False)(x)))
+        y = L.ReLU(6.0)(L.BatchNormalization()(L.Conv2D(40, 1, use_bias=False)(y)))
+        y = L.ReLU(6.0)(L.BatchNormalization()(L.DepthwiseConv2D(3, padding="same", use_bias=False)(y)))
+        y = L.Add()([a, L.BatchNormalization()(L.Conv2D(16, 1)(y))])
+        y = L.ReLU()(L.BatchNormalization()(L.Conv2D(24, 3, strides=2, padding="same")(y)))
+        y = L.BatchNormalization()(L.DepthwiseConv2D(3, strides=2)(y))
+    return keras.Model(x, L.Dense(3, activation="softmax")(L.GlobalAveragePooling2D()(y)))
+
+
+@pytest.mark.parametrize("kind", ["normalised", "separable"])
+@pytest.mark.parametrize("rows", [24, 26])
+def test_training_in_blocks_keeps_every_bit(kind, rows, monkeypatch):
+    """Two steps: the same weights with runs as without any pass, for any cache and thread count."""
+    before, rng = native.get_threads(), np.random.default_rng(0)
+    x, y = rng.standard_normal((rows, 12, 11, 8)).astype("float32"), rng.integers(0, 3, rows)
+    monkeypatch.setattr(modes, "share", lambda *_: native.get_threads())
+    plans = []
+
+    def trained(threads, cache, passes):
+        native.set_threads(threads)
+        monkeypatch.setattr(blocks, "CACHE", cache)
+        keras.utils.set_random_seed(1)
+        model = trainable(kind)
+        model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+        with monkeypatch.context() as patched:
+            patched.setattr(rewrite, "PASSES", passes)
+            for _ in range(2):
+                model.train_on_batch(x, y)
+        plans.extend(plan for plan, _ in model.make_train_function().plans.values())
+        return [w.tobytes() for w in model.get_weights()]
+
+    try:
+        want = trained(1, 1 << 20, [])
+        for threads, cache in ((1, 1 << 13), (2, 1 << 13), (3, 1 << 15), (2, 1 << 16)):
+            plans.clear()
+            assert trained(threads, cache, rewrite.PASSES) == want, (threads, cache)
+            assert any(row[0] == "chain" for plan in plans for row in plan.table)
     finally:
         native.set_threads(before)

@@ -165,9 +165,9 @@ void conv_outer(const int mr, const int nv, const conv_shape *s, const float *a,
     EACH for (int m = 0; m < mr; m++) { vf_storen(to + m * s->Co, s0[m], n0); if (nv == 2) vf_storen(to + m * s->Co + VL, s1[m], n1); }
 }
 
-FD_KERNEL(conv_weight_grad) {   /* dW[parts, K, Co], strips[nt] | x[N, in, C], g[N, out, Co] | as conv, with flags = parts | up[3] */
+FD_KERNEL(conv_weight_grad) {   /* dW[parts, K, Co], strips[nt] | x[N, in, C], g[N, out, Co] | as conv, with flags = images of a part | up[3] */
     conv_shape s = conv_read(c);
-    int64_t strip = s.deep * s.strip_h * s.strip_w, parts = s.flags, lo, hi;
+    int64_t strip = s.deep * s.strip_h * s.strip_w, images = s.flags, parts = (s.N + images - 1) / images, lo, hi;
     int64_t panels = (s.Cog + NR - 1) / NR, K = s.k[0] * s.k[1] * s.k[2] * s.Cg, wide = s.k[2] * s.Cg / s.span;
     float *dw = c->p[0], *own = (float *)c->p[1] + tid * strip;
     const float *x = c->p[2], *gy = c->p[3];
@@ -181,7 +181,7 @@ FD_KERNEL(conv_weight_grad) {   /* dW[parts, K, Co], strips[nt] | x[N, in, C], g
                 int64_t from = q % panels * NR, cols = s.Cog - from < NR ? s.Cog - from : NR;
                 memset(mine + k * s.Co + q / panels * s.Cog + from, 0, (size_t)cols * 4);
             }
-        for (int64_t n = s.N * part / parts; n < s.N * (part + 1) / parts; n++)
+        for (int64_t n = part * images; n < s.N && n < (part + 1) * images; n++)
             for (int64_t od = 0; od < s.out[0]; od++)
                 for (int64_t oh = 0; oh < s.out[1]; oh += s.rows) {
                     int64_t rows = oh + s.rows < s.out[1] ? s.rows : s.out[1] - oh;
@@ -365,16 +365,16 @@ void depthwise_outer(const int nh, const int nw, const conv_shape *s, const floa
     EACH for (int i = 0; i < nh; i++) EACH for (int j = 0; j < nw; j++) vf_storen(dw + (i * s->k[2] + j) * s->C, sum[i][j], m);
 }
 
-FD_KERNEL(depthwise_weight_grad) {   /* dw[parts, taps, C], strips[nt] | x[N, in, C], g[N, out, C] | as conv, flags = parts | up[3] */
+FD_KERNEL(depthwise_weight_grad) {   /* dw[parts, taps, C], strips[nt] | x[N, in, C], g[N, out, C] | as conv, flags = images of a part | up[3] */
     const conv_shape s = conv_read(c);
-    int64_t strip = s.deep * s.strip_h * s.strip_w, parts = s.flags, lo, hi, taps = s.k[0] * s.k[1] * s.k[2];
+    int64_t strip = s.deep * s.strip_h * s.strip_w, images = s.flags, parts = (s.N + images - 1) / images, lo, hi, taps = s.k[0] * s.k[1] * s.k[2];
     float *dw = c->p[0], *own = (float *)c->p[1] + tid * strip;
     const float *x = c->p[2], *gy = c->p[3];
     fd_share(parts, 1, tid, nt, &lo, &hi);
     for (int64_t part = lo; part < hi; part++) {
         float *mine = dw + part * taps * s.C;
         memset(mine, 0, (size_t)(taps * s.C) * 4);
-        for (int64_t n = s.N * part / parts; n < s.N * (part + 1) / parts; n++)
+        for (int64_t n = part * images; n < s.N && n < (part + 1) * images; n++)
             for (int64_t od = 0; od < s.out[0]; od++)
                 for (int64_t oh = 0; oh < s.out[1]; oh += s.rows) {
                     int64_t rows = oh + s.rows < s.out[1] ? s.rows : s.out[1] - oh;

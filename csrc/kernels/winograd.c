@@ -195,17 +195,17 @@ static inline __attribute__((always_inline)) void wino_outer(const int mr, const
     EACH for (int m = 0; m < mr; m++) { vf_store(to + m * NR, s0[m]); if (nv == 2) vf_store(to + m * NR + VL, s1[m]); }
 }
 
-FD_KERNEL(winograd_weight_grad) {   /* dU[parts, 36, panels, C, NR], scratch[nt] | x[N, H, W, C], g[N, OH, OW, Co] | as winograd, flags = parts */
+FD_KERNEL(winograd_weight_grad) {   /* dU[parts, stride: 36, panels, C, NR], scratch[nt] | x[N, H, W, C], g[N, OH, OW, Co] | as winograd, flags = images of a part; stride */
     const wino_shape s = wino_read(c);
-    int64_t panels = (s.Co + NR - 1) / NR, all = s.N * s.th * s.tw, parts = s.flags, lo, hi;
+    int64_t panels = (s.Co + NR - 1) / NR, all = s.N * s.th * s.tw, each = s.flags * s.th * s.tw, parts = (all + each - 1) / each, lo, hi;
     float *dU = c->p[0], *V = (float *)c->p[1] + tid * 36 * (s.vp + s.mp), *M = V + 36 * s.vp;
     const float *x = c->p[2], *g = c->p[3];
     fd_share(parts * panels, 1, tid, nt, &lo, &hi);
     for (int64_t part = lo / panels; part * panels < hi; part++) {
         int64_t p0 = part * panels < lo ? lo - part * panels : 0, p1 = (part + 1) * panels > hi ? hi - part * panels : panels;
-        float *mine = dU + part * 36 * panels * s.C * NR;
+        float *mine = dU + part * c->i[11];
         for (int64_t q = 0; q < 36; q++) memset(mine + (q * panels + p0) * s.C * NR, 0, (size_t)((p1 - p0) * s.C * NR) * 4);
-        int64_t first = all * part / parts, end = all * (part + 1) / parts;
+        int64_t first = part * each, end = first + each < all ? first + each : all;
         for (int64_t from = first; from < end; from += s.tiles) {
             int64_t count = end - from < s.tiles ? end - from : s.tiles;
             int64_t next = from + 2 * s.tiles < end ? from + 2 * s.tiles : end, products = (p1 - p0) * 36 * ((s.C + MR - 1) / MR);
@@ -238,7 +238,7 @@ FD_KERNEL(winograd_weight_grad) {   /* dU[parts, 36, panels, C, NR], scratch[nt]
     }
 }
 
-FD_KERNEL(winograd_weights_grad) {   /* dw[9, C, Co] | dU[parts, 36, panels, C, NR] | C, Co, parts: parts added in order */
+FD_KERNEL(winograd_weights_grad) {   /* dw[9, C, Co] | dU[parts, stride: 36, panels, C, NR] | C, Co, parts, stride: parts added in order */
     float *dw = c->p[0]; const float *dU = c->p[1]; int64_t C = c->i[0], Co = c->i[1], parts = c->i[2], panels = (Co + NR - 1) / NR, lo, hi;
     fd_share(panels * C, 8, tid, nt, &lo, &hi);
     for (int64_t t = lo; t < hi; t++) {
@@ -247,7 +247,7 @@ FD_KERNEL(winograd_weights_grad) {   /* dw[9, C, Co] | dU[parts, 36, panels, C, 
             int64_t m = n - j < VL ? n - j : VL; vf d[36], h[18];
             for (int q = 0; q < 36; q++) {
                 d[q] = vf_set1(0.f);
-                for (int64_t part = 0; part < parts; part++) d[q] += vf_load(dU + (((part * 36 + q) * panels + p) * C + a) * NR + j);
+                for (int64_t part = 0; part < parts; part++) d[q] += vf_load(dU + part * c->i[3] + ((q * panels + p) * C + a) * NR + j);
             }
             for (int k = 0; k < 3; k++) for (int q = 0; q < 6; q++) {
                 h[k * 6 + q] = vf_set1(0.f);

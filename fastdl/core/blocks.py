@@ -2,7 +2,10 @@
 of them, and what passes from node to node lies in memory of that thread which its cache holds.
 
 Which inputs go row by row is a fact of the primitives (`rows`); that a block of rows has the bits of the batch is their law.
-"""
+A sum over the rows takes part too: groups of rows (`gather`) leave a part each, and the parts are joined after the run.
+Where all nodes treat every pixel alike (`pixels`), a block is of pixels."""
+import math
+
 import numpy as np
 
 from . import native
@@ -58,30 +61,55 @@ def rows_of(node):
     return at if at and all(t.ndim and t.shape[0] == outs[0].shape[0] for t in (*outs, *[ins[k] for k in at])) else None
 
 
+def gathers_of(node):
+    """(positions of the inputs that go row by row, pixels of a group, how the calls of some groups are told of it) of a sum
+    over rows, whose first call makes a part of every group; None for any other node."""
+    prim, ins, outs, attrs = node
+    how = prim.extra.get("gather")
+    if how is None or not prim.native(ins, [(o.shape, o.dtype) for o in outs], attrs):
+        return None
+    return how(ins, attrs)
+
+
+def pixelwise(node, at):
+    """Does the node treat every pixel alike?"""
+    prim, ins, outs, attrs = node
+    how = prim.extra.get("pixels", False)
+    return (how(ins, attrs) if callable(how) else how) and all(ins[k].shape[:-1] == ins[at[0]].shape[:-1] for k in at)
+
+
+def pixels_of(t):
+    return math.prod(t.shape[1:-1])
+
+
 class Run:
-    """What stands in a plan for the nodes of a run: their calls for `n` rows, behind a call that repeats them."""
+    """What stands in a plan for the nodes of a run: their calls for `n` rows, behind a call that repeats them; then what
+    joins the parts of sums over rows."""
     alias, updates, reuse, extra = None, None, (), {}
 
-    def __init__(self, nodes, inside, n):
-        self.nodes, self.inside, self.n = nodes, inside, n
-        self.total = nodes[0][2][0].shape[0]
-        self.name = f"{n} of {self.total} rows"
+    def __init__(self, nodes, inside, total, n, pixels):
+        self.nodes, self.inside, self.total, self.n, self.pixels = nodes, inside, total, n, pixels
+        self.name = f"{n} of {total} {'pixels' if pixels else 'rows'}"
 
     def native(self, *_):
         return True
 
     def calls(self, *_):
         whole = self.total // self.n * self.n
-        yield from self._block(self.n, whole // self.n, 0)
+        joins = {k: list(prim.calls(*outs, *ins, **attrs)) for k, (prim, ins, outs, attrs) in enumerate(self.nodes) if gathers_of(self.nodes[k])}
+        yield from self._block(self.n, whole // self.n, 0, joins)
         if whole < self.total:
-            yield from self._block(self.total - whole, 1, whole)
+            yield from self._block(self.total - whole, 1, whole, joins)
+        for rows in joins.values():
+            yield from rows[1:]
 
-    def _block(self, n, blocks, done):
-        part, batch, ready, lives, members = {}, {}, set(), {}, []
+    def _block(self, n, blocks, done, joins):
+        part, batch, ready, parts, lives, members = {}, {}, set(), {}, {}, []
 
         def cut(t):
             if id(t) not in part:
-                part[id(t)] = Tensor(None, (n, *t.shape[1:]), t.dtype)
+                shape = (1, n, *(1,) * (t.ndim - 3), t.shape[-1]) if self.pixels else (n, *t.shape[1:])
+                part[id(t)] = Tensor(None, shape, t.dtype)
                 batch[id(part[id(t)])] = t
             return part[id(t)]
 
@@ -90,16 +118,24 @@ class Run:
         try:
             for k, node in enumerate(self.nodes):
                 prim, ins, outs, attrs = node
-                at = rows_of(node)
+                at, group, how = gathers_of(node) if k in joins else (rows_of(node), None, None)
                 mine = [cut(t) if j in at else t for j, t in enumerate(ins)]
-                for row in prim.calls(*map(cut, outs), *mine, **attrs):
+                if group:
+                    group = group if self.pixels else max(1, group // pixels_of(ins[at[0]]))
+                    rows = list(prim.calls(*outs, *mine, **attrs, **how))[:1]
+                    own, of = rows[0][1][0], joins[k][0][1][0]
+                    parts[id(own)] = of, done // group * (nbytes(of) // -(-self.total // group)), nbytes(own)
+                else:
+                    rows = prim.calls(*map(cut, outs), *mine, **attrs)
+                for row in rows:
                     if isinstance(row[1][0], Prepared) and not any(id(t) in batch for t in row[2]):
                         ready.update(map(id, row[1]))        # of weights alone: once, before
                         yield row
                         continue
                     members.append((row, prim.name))
                     for t in (*row[1], *row[2]):
-                        if id(t) in batch and id(batch[id(t)]) in self.inside or isinstance(t, Scratch) and id(t) not in ready:
+                        if (id(t) in batch and id(batch[id(t)]) in self.inside
+                                or isinstance(t, Scratch) and id(t) not in ready and id(t) not in parts):
                             lives[id(t)] = (lives.get(id(t), (k,))[0], k, id(t), (nbytes(t) + 63) // 64 * 64)
         finally:
             native.set_threads(threads)
@@ -111,6 +147,8 @@ class Run:
                 if id(t) in offset:
                     where[m, j] = offset[id(t)], -1
                     t = own
+                elif id(t) in parts:
+                    t, *where[m, j] = parts[id(t)]
                 elif id(t) in batch:
                     t = batch[id(t)]
                     each = nbytes(t) // self.total
@@ -121,45 +159,67 @@ class Run:
         yield "chain", [own], [Tensor(where)], [len(members), blocks, size], (), placed
 
 
-def size_of(rows, each):
+def size_of(rows, each, group=1):
     """Rows of a block: what the cache holds (`each` bytes a row) and the threads share evenly; None: leave it as it is."""
     threads = native.get_threads()
     took = lambda n: -(-(rows // n) // threads) * n + rows % n           # rows that the busiest thread does
-    n = min(range(max(1, min(CACHE // each, rows // 2)), 0, -1), key=took)
+    most = max(group, min(CACHE // each, rows // 2) // group * group)
+    n = min(range(most, 0, -max(group, most // 64)), key=took)
     return n if n < rows and rows * each > 2 * threads * CACHE and took(n) * threads <= 1.1 * rows else None
 
 
 def in_blocks(nodes, outputs):
-    """Nodes in a row that go row by row -> one Run, where the cache does not hold what passes between them."""
-    made, run, count = [], [], users(nodes, outputs)
+    """Nodes in a row that go row by row -> one Run, where the cache does not hold what passes between them.
+
+    What a run does not need goes before it, what needs the run goes after it."""
+    made, run, late, count = [], [], [], users(nodes, outputs)
+    after, whole = set(), set()                              # what the run and those after it make; of that, what is there only then
 
     def close():
-        uses = users([node for node, _ in run], ())
-        inside = {id(o) for node, _ in run for o in node[2] if uses.get(id(o)) == count.get(id(o))}
-        n = inside and size_of(run[0][0][2][0].shape[0], max(each for _, each in run))
+        nodes, at, sizes, groups = map(list, zip(*run))
+        own, uses = {id(o) for node in nodes for o in node[2]}, users(nodes, ())
+        inside = {o for o in own if uses.get(o) == count.get(o)}
+        leads = [node[1][k[0]] for node, k in zip(nodes, at)]
+        total, each, deep = leads[0].shape[0], max(sizes), pixels_of(leads[0])
+        pixels = 2 * each > CACHE and all(map(pixelwise, nodes, at)) and all(pixels_of(x) == deep for x in leads)
+        if pixels:
+            total, each = total * deep, -(-each // deep)
+        else:
+            groups = [max(1, g // pixels_of(x)) for g, x in zip(groups, leads)]
+        n = any(o in uses for o in own) and size_of(total, each, math.lcm(*groups))
         if n:
             pick = lambda tensors, out: tuple({id(t): t for t in tensors if id(t) not in inside and (out or id(t) not in own)}.values())
-            own = {id(o) for node, _ in run for o in node[2]}
-            nodes = [node for node, _ in run]
-            made.append((Run(nodes, inside, n), pick([t for node in nodes for t in node[1]], False),
+            made.append((Run(nodes, inside, total, n, pixels), pick([t for node in nodes for t in node[1]], False),
                          pick([t for node in nodes for t in node[2]], True), {}))
         else:
-            made.extend(node for node, _ in run)
-        run.clear()
+            made.extend(nodes)
+        made.extend(late)
+        run.clear(), late.clear(), after.clear(), whole.clear()
 
     for node in nodes:
-        at = rows_of(node)
+        prim, ins, outs, _ = node
+        sums = gathers_of(node)
+        at, group, _ = sums or (rows_of(node), 1, None)
         if at is not None:
-            _, ins, outs, _ = node
-            rows, weights = outs[0].shape[0], [t for k, t in enumerate(ins) if k not in at]
-            each = sum(map(nbytes, (*outs, *[ins[k] for k in at]))) // rows
-            if run and (run[0][0][2][0].shape[0] != rows or any(t is o for other, _ in run for o in other[2] for t in weights)):
+            x, weights = ins[at[0]], [t for k, t in enumerate(ins) if k not in at]
+            each = sum(map(nbytes, (*(() if sums else outs), *[ins[k] for k in at]))) // x.shape[0]
+            if run and (run[0][0][1][run[0][1][0]].shape[0] != x.shape[0] or any(id(t) in after for t in weights) or any(id(t) in whole for t in ins)):
                 close()
-            if sum(map(nbytes, weights)) <= each:            # else blocks would read weights more than they save
-                run.append((node, each))
+            if sum(map(nbytes, (*weights, *(outs if sums else ())))) <= each * max(1, group // pixels_of(x)):   # else blocks would touch weights more than they save
+                run.append((node, at, each, group))
+                after.update(map(id, outs))
+                whole.update(map(id, outs if sums else ()))
                 continue
-        if node[0].updates is not None or any(t is o for other, _ in run for o in other[2] for t in node[1]):
+        changed = {id(ins[k]) for k in prim.updates or ()}
+        if not any(id(t) in after for t in ins) and not any(id(t) in changed for r in (*run, *[(n,) for n in late]) for t in r[0][1]):
+            made.append(node)
+        elif changed:
             close()
-        made.append(node)                                    # what has nothing to do with a run goes before it
-    close()
+            made.append(node)
+        else:
+            late.append(node)
+            after.update(map(id, outs))
+            whole.update(map(id, outs))
+    if run:
+        close()
     return made

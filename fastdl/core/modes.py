@@ -9,6 +9,8 @@ from .tensor import Tensor, TracedValueError, Variable  # noqa: F401  (TracedVal
 
 def share(kernel, outs, ins, ints):
     """How many threads a call is worth: a region costs microseconds, so small work stays on one."""
+    if kernel == "chain":
+        return min(native.get_threads(), ints[1])
     if kernel.startswith("gemm"):
         work = ints[0] * ints[1] * ints[2] * ints[5] // (8 if ints[0] == 1 else 16)        # one row: all that counts is reading B
     else:

@@ -115,7 +115,7 @@ class Plan:
                 outs = [node[1][m] for m in node[0].updates] if node[0].updates is not None else list(node[2])
                 rows = [row for row in node[0].calls(*outs, *node[1], **node[3]) if not self._keep(row, changing)]
                 self.scratch[k] = rows
-                for x in [x for row in rows for x in row[1] if isinstance(x, Scratch)]:
+                for x in [x for row in rows for r in (row, *[m[0] for m in row[5:] and row[5]]) for x in r[1] if isinstance(x, Scratch)]:
                     if id(x) not in seen:
                         lives.append((k, k, id(x), (x.size * 4 + 63) // 64 * 64))
                         seen.add(id(x))

@@ -62,7 +62,12 @@ def _undisturbed(nodes, tensors):
     return not any(id(t) in written for t in tensors)
 
 
-PASSES = [fold_epilogues, fold_decay, in_blocks]
+def split_up(nodes, outputs):
+    """A node whose primitive names its steps (`split`) -> these steps, which may belong to different runs."""
+    return [n for node in nodes for n in node[0].extra.get("split", lambda *n: [n])(*node)]
+
+
+PASSES = [fold_epilogues, fold_decay, split_up, in_blocks]
 
 
 def rewrite(nodes, outputs, passes=None):

@@ -84,7 +84,7 @@ def workspace(C, tiles):
 def wino(y, x, w, bias, pads, flags, C, Co, back):
     N, out, ins = x.shape[0], y.shape[1:-1], x.shape[1:-1]
     tiles = tiles_of(C, N, out)
-    U = Prepared(36 * C * (Co + WIDEST - 1))
+    U = Prepared(transformed(C, Co))
     yield "winograd_weights", [U], [w], [C, Co, back]
     own = workspace(C, tiles)
     yield "winograd", [y, own], [U, x, *bias], [N, C, Co, *ins, *out, pads[0][0], pads[1][0], flags, tiles]
@@ -112,7 +112,7 @@ def phases(dx, g, w, strides, pads, groups):
         yield filled(dx, 0.0)
     wide = steps_of(dx.shape)
     for part in itertools.product(*[each for _, _, _, each in axes]):
-        own_w, counts = Scratch(math.prod(t[3] for t in part) * w.shape[-2] * w.shape[-1]), [t[3] for t in part]
+        own_w, counts = Prepared(math.prod(t[3] for t in part) * w.shape[-2] * w.shape[-1]), [t[3] for t in part]
         sw, tail = steps_of(w.shape), (w.shape[-2], w.shape[-1])
         yield copied(own_w, w, (*counts, *tail), steps_of((*counts, *tail)), [*[st * v for st, v in zip(sw, strides)], *sw[-2:]],
                      x0=builtins_sum(t[2] * st for t, st in zip(part, sw)))
@@ -153,6 +153,11 @@ def along(ins, rest=()):
     return [0, *[len(ins) - 1] * len(rest)] if math.prod(ins[0].shape[1:-1]) > 1 else []
 
 
+def every_pixel(kernel_of):
+    """Every pixel alike: 1x1 convolutions. `kernel_of` finds the kernel's sizes."""
+    return lambda ins, attrs: plain(kernel_of(ins, attrs), attrs["strides"], attrs["pads"], attrs["groups"])
+
+
 def supports(ins, attrs):
     return all(t.dtype == "float32" for t in ins)
 
@@ -180,7 +185,7 @@ def _g(shape, w, a):
 @primitive
 class conv:
     """y[o] = act(sum over taps t of x[o stride + t dilation - pad] w[t] + b)"""
-    rows = lambda ins, attrs: along(ins)
+    rows, pixels = lambda ins, attrs: along(ins), every_pixel(lambda ins, _: ins[1].shape[:-2])
     samples = [([x, w], a) for x, w, a in CASES] + [([CASES[1][0], CASES[1][1], (33,)], dict(CASES[1][2], act=act)) for act in (None, "sigmoid")] + \
         [([CASES[6][0], CASES[6][1], (20,)], dict(CASES[6][2], act="tanh"))]
 
@@ -231,6 +236,7 @@ conv.supports = supports
 class conv_norm:
     """y = act((conv(x, w) + b - mean) / sqrt(var + epsilon) gamma + beta + rest): what a plan makes of the separate steps"""
     rows = lambda ins, attrs: along(ins, ins[6 + attrs.get("bias", False):])
+    pixels = conv.extra["pixels"]
     domain = dict(x=reals, w=reals, mean=reals, var=positive, gamma=reals, beta=reals)
     samples = [([x, w, *[w[-1:]] * (4 + bias)] + [_g(x, w, a)] * rest, dict(a, act=act, bias=bool(bias)))
                for x, w, a in CASES for bias, rest, act in ((0, 0, "relu6"), (0, 1, "relu"), (1, 1, None))]
@@ -262,14 +268,15 @@ conv_norm.supports = supports
 @primitive
 class conv_input_grad:
     """dx[o stride + t dilation - pad] += g[o] w[t]^T: also the transposed convolution"""
+    rows, pixels = lambda ins, attrs: along(ins), conv.extra["pixels"]
     samples = [([_g(*c), c[1]], dict(c[2], shape=c[0])) for c in CASES]
 
     def shape(g, w, *, shape, strides, pads, dilation, groups):
-        return tuple(shape), g.dtype
+        return (g.shape[0], *shape[1:]), g.dtype
 
     def ref(g, w, *, shape, strides, pads, dilation, groups):
         gs, ws = split(g, groups), split(w, groups)
-        full = np.zeros((groups, shape[0]) + tuple(n + a + b for n, (a, b) in zip(shape[1:-1], pads)) + (shape[-1] // groups,), g.dtype)
+        full = np.zeros((groups, g.shape[0]) + tuple(n + a + b for n, (a, b) in zip(shape[1:-1], pads)) + (shape[-1] // groups,), g.dtype)
         for t, s in taps(shape, g.shape, w.shape[:-2], strides, pads, dilation):
             for k in range(groups):
                 full[k][s] += gs[k] @ ws[k][t].T
@@ -304,9 +311,43 @@ class conv_input_grad:
 conv_input_grad.supports = supports
 
 
+def one_by_one(x, g, *, kernel, strides, pads, groups, **_):
+    return plain(kernel, strides, pads, groups) and min(x.shape[-1], g.shape[-1]) >= 16
+
+
+def transformed(C, Co):
+    """Floats of the transformed weights of Winograd's convolution, at any width of panels."""
+    return 36 * C * (Co + WIDEST - 1)
+
+
+def part_of(x, g, *, kernel, strides, pads, dilation, groups):
+    """Pixels of x that make one part of the weights' gradient: fixed by the shapes, never by the threads. Parts of few weights
+    may be many."""
+    N, C, Co, pixels = x.shape[0], x.shape[-1], g.shape[-1], math.prod(x.shape[1:-1])
+    size = math.prod(kernel) * C // groups * Co
+    if one_by_one(x, g, kernel=kernel, strides=strides, pads=pads, groups=groups):
+        return equal_part(N, pixels, max(512, 4 * size // (C + Co)))
+    if groups == C == Co:
+        parts = min(N, max(1, pixels * N // 72))
+    elif winograd(C, Co, kernel, g.shape[1:-1], strides, dilation, groups):
+        tiles = N * -(-g.shape[1] // 4) * -(-g.shape[2] // 4)
+        parts = max(1, min(N, -(-16 // -(-Co // 16)), (1 << 21) // transformed(C, Co), tiles // 64))
+    else:
+        parts = max(1, min(N, -(-16 // (groups * -(-(Co // groups) // 16))), (1 << 21) // size))
+    return -(-N // parts) * pixels
+
+
+def equal_part(N, pixels, least):
+    """At least so many pixels, an equal part of an image or of the batch."""
+    if pixels >= least:
+        return pixels // max(k for k in range(1, pixels // least + 1) if pixels % k == 0)
+    return pixels * min((m for m in range(1, N + 1) if N % m == 0 and m * pixels >= least), default=N)
+
+
 @primitive
 class conv_weight_grad:
     """dw[t] = sum over o of x[o stride + t dilation - pad]^T g[o]"""
+    pixels = every_pixel(lambda _, attrs: attrs["kernel"])
     samples = [([c[0], _g(*c)], dict(c[2], kernel=c[1][:-2])) for c in [*CASES, case((2, 64, 64, 17), (1, 1), 18)]]
 
     def shape(x, g, *, kernel, strides, pads, dilation, groups):
@@ -321,31 +362,32 @@ class conv_weight_grad:
                 dw[k][t] = a.reshape(-1, a.shape[-1]).T @ b.reshape(-1, b.shape[-1])
         return join(dw)
 
-    def calls(dw, x, g, *, kernel, strides, pads, dilation, groups):
-        N, C, Co, size = x.shape[0], x.shape[-1], g.shape[-1], dw.size
-        depthwise = groups == C == Co
-        if plain(kernel, strides, pads, groups) and min(C, Co) >= 16:
-            pixels = x.size // C
-            parts = 8 if pixels % 8 == 0 and pixels >= 8192 and size <= 1 << 16 else 1        # no thread reads what another reads
-            to, each = dw if parts == 1 else Scratch(parts * size), pixels // parts
-            yield from gemm(to, x, g, C, Co, each, ta=1, batch=parts, strides=(each * C, each * Co, size))
+    def gather(ins, attrs):
+        part, all_ = part_of(*ins, **attrs), math.prod(ins[0].shape[:-1])
+        return ((0, 1), part, dict(part=part)) if part < all_ and (not one_by_one(*ins, **attrs) or all_ % part == 0) else None
+
+    def calls(dw, x, g, *, part=None, **how):
+        N, C, Co, size, pixels = x.shape[0], x.shape[-1], g.shape[-1], dw.size, x.size // x.shape[-1]
+        part = min(part or part_of(x, g, **how), pixels)
+        images = max(1, part * N // pixels)              # of a part
+        if one_by_one(x, g, **how):
+            parts = pixels // part if pixels % part == 0 else 8 if pixels % 8 == 0 else 1
+            to, part = dw if parts == 1 else Scratch(parts * size), pixels // parts
+            yield from gemm(to, x, g, C, Co, part, ta=1, batch=parts, strides=(part * C, part * Co, size))
             if parts > 1:
                 yield "add_parts", [dw], [to], [size, parts]
             return
+        parts = -(-N // images)
+        kernel, strides, pads, dilation, groups = (how[k] for k in ("kernel", "strides", "pads", "dilation", "groups"))
         if winograd(C, Co, kernel, g.shape[1:-1], strides, dilation, groups):
-            tiles, panels = tiles_of(C, N, g.shape[1:-1]), -(-Co // 16)
-            one = 36 * C * (Co + WIDEST - 1)
-            all_tiles = N * -(-g.shape[1] // 4) * -(-g.shape[2] // 4)
-            parts = max(1, min(N, -(-16 // panels), (1 << 21) // one, all_tiles // 64))
+            tiles, one = tiles_of(C, N, g.shape[1:-1]), transformed(C, Co)
             dU, own = Scratch(parts * one), workspace(C, tiles)
-            yield "winograd_weight_grad", [dU, own], [x, g], [N, C, Co, *x.shape[1:-1], *g.shape[1:-1], pads[0][0], pads[1][0], parts, tiles]
-            yield "winograd_weights_grad", [dw], [dU], [C, Co, parts]
+            yield "winograd_weight_grad", [dU, own], [x, g], [N, C, Co, *x.shape[1:-1], *g.shape[1:-1], pads[0][0], pads[1][0], images, tiles, one]
+            yield "winograd_weights_grad", [dw], [dU], [C, Co, parts, one]
             return
-        columns = 1 if depthwise else groups * -(-(Co // groups) // 16)
-        parts = max(1, min(N, -(-16 // columns), (1 << 21) // size))      # of the batch: fixed by the shapes, never by the threads
-        ints, up, strip = geometry(C, Co, x.shape[1:-1], g.shape[1:-1], kernel, strides, pads, dilation, groups, parts, N)
+        ints, up, strip = geometry(C, Co, x.shape[1:-1], g.shape[1:-1], kernel, strides, pads, dilation, groups, images, N)
         to = dw if parts == 1 else Scratch(parts * size)
-        yield "depthwise_weight_grad" if depthwise else "conv_weight_grad", [to, Scratch(native.get_threads() * strip)], [x, g], ints, up
+        yield "depthwise_weight_grad" if groups == C == Co else "conv_weight_grad", [to, Scratch(native.get_threads() * strip)], [x, g], ints, up
         if parts > 1:
             yield "add_parts", [dw], [to], [size, parts]
 

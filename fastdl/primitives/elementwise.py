@@ -22,7 +22,7 @@ def unary(name, ref, vjp, kernel=None, domain=reals, doc="", doubles=()):
 
     def calls(y, x, **attrs):
         yield kernel, [y], [x], [y.size], [attrs.get(k, usual[k]) for k in doubles]
-    body = dict(__doc__=doc or f"y = {name}(x)", dims="x: * -> y: *", ref=ref, domain=dict(x=domain), reuse=(0,), rows=(0,))
+    body = dict(__doc__=doc or f"y = {name}(x)", dims="x: * -> y: *", ref=ref, domain=dict(x=domain), reuse=(0,), rows=(0,), pixels=True)
     if vjp:
         body["vjp"] = vjp
     if kernel:
@@ -181,7 +181,7 @@ def binary(name, ref, vjp=None, kernel=None, out=None, domain=reals, doc="", dou
         return x.dtype == y.dtype and x.dtype in kernels and len(collapse(np.broadcast_shapes(x.shape, y.shape), x.shape, y.shape)) <= 6
 
     body = dict(__doc__=doc or f"z = {name}(x, y)", shape=broadcast_rule(out), ref=ref, domain=dict(x=domain, y=domain),
-                reuse=(0, 1), rows=along, samples=[(list(s), a) for a in cases for s in SHAPES] if kernel or not other else [])
+                reuse=(0, 1), rows=along, pixels=lambda ins, attrs: all(t.ndim < 2 or t.shape[:-1] == ins[0].shape[:-1] for t in ins), samples=[(list(s), a) for a in cases for s in SHAPES] if kernel or not other else [])
     body["samples"] += [([drawn(d, x), drawn(d, y)], a) for d in other for a in cases for x, y in FEW]
     if out:
         body["reuse"] = ()

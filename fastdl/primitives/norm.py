@@ -5,6 +5,7 @@ import numpy as np
 
 from ..core.primitive import Prepared, Scratch, positive, primitive, reals
 from ..core.tape import GradientTape
+from ..core.tensor import Tensor
 from .elementwise import add, mul, relu6_grad, relu_grad, rsqrt, sub
 from .reduce import sum
 from .update import update
@@ -15,12 +16,11 @@ def rows_of(x):
 
 
 def block_of(x):
-    """Rows of a block: at most 128 blocks, fixed by the shape."""
-    return max(256, -(-rows_of(x) // 8192) * 64)
-
-
-def blocks_of(x):
-    return -(-rows_of(x) // block_of(x))
+    """Rows of a block: at most 128 blocks, fixed by the shape; whole images, or an image in equal parts."""
+    least, pixels = max(256, -(-rows_of(x) // 8192) * 64), math.prod(x.shape[1:-1])
+    if x.shape[0] == 1 or pixels < least:
+        return -(-least // pixels) * pixels if x.shape[0] > 1 else least
+    return pixels // max(k for k in range(1, pixels // least + 1) if pixels % k == 0)
 
 
 def lead(x):
@@ -60,6 +60,7 @@ class norm_apply:
     domain = dict(x=reals, mean=reals, var=positive, gamma=reals, beta=reals)
     samples = [([s] + [s[-1:]] * 4, dict(epsilon=0.01)) for s in SHAPES] + [([(40, c)] + [(c,)] * 4, dict(act=act)) for c, act in ((19, "relu"), (70, "relu6"))]
     reuse = rows = (0,)
+    pixels = True
 
     def ref(x, mean, var, gamma, beta, *, epsilon=1e-3, act=None):
         return ended((x - mean) * (gamma / np.sqrt(var + x.dtype.type(epsilon))) + beta, act)
@@ -78,7 +79,33 @@ class norm_apply:
                 total if need[4] else None)
 
 
-norm_apply.supports = supports
+def gather(*at):
+    """Blocks of pixels give a part each, if there are several."""
+    def how(ins, attrs):
+        block = block_of(ins[at[0]])
+        return (at, block, dict(block=block)) if block < rows_of(ins[at[0]]) else None
+    return how
+
+
+@primitive
+class batch_stats:
+    """mean, var of x over all but the last axis: the first half of batch_norm"""
+    dims = "x: * c -> mean: c, var: c"
+    samples = [([s], {}) for s in SHAPES]
+    gather, pixels = gather(0), True
+
+    def ref(x):
+        axes = tuple(range(x.ndim - 1))
+        return np.mean(x, axis=axes), np.var(x, axis=axes)
+
+    def calls(mean, var, x, block=None):
+        block = block or block_of(x)
+        parts = Scratch(2 * -(-rows_of(x) // block) * x.shape[-1])
+        yield "batch_stats", [parts], [x], [rows_of(x), x.shape[-1], block]
+        yield "batch_stats_join", [mean, var], [parts], [rows_of(x), x.shape[-1], block]
+
+
+batch_stats.supports = norm_apply.supports = supports
 norm_apply.extra["epilogue"] = lambda attrs: ("norm", attrs.get("epsilon", 1e-3), attrs.get("act"))
 
 
@@ -96,16 +123,16 @@ class batch_norm:
     reuse = (0,)
 
     def ref(x, gamma, beta, *, epsilon=1e-3, act=None):
-        axes = tuple(range(x.ndim - 1))
-        mean, var = np.mean(x, axis=axes), np.var(x, axis=axes)
+        mean, var = batch_stats.ref(x)
         return ended((x - mean) * (gamma / np.sqrt(var + x.dtype.type(epsilon))) + beta, act), mean, var
 
     def calls(y, mean, var, x, gamma, beta, *, epsilon=1e-3, act=None):
-        sizes = [rows_of(x), x.shape[-1], block_of(x)]
-        parts = Scratch(2 * blocks_of(x) * x.shape[-1])
-        yield "batch_stats", [parts], [x], sizes
-        yield "batch_stats_join", [mean, var], [parts], sizes
+        yield from batch_stats.calls(mean, var, x)
         yield from apply(y, x, mean, var, gamma, beta, epsilon, act)
+
+    def split(prim, ins, outs, attrs):
+        (x, gamma, beta), (y, mean, var) = ins, outs
+        return [(batch_stats, (x,), (mean, var), {}), (norm_apply, (x, mean, var, gamma, beta), (y,), attrs)]
 
     def vjp(g, y, x, gamma, beta, need, *, epsilon=1e-3, act=None):
         (g, to_mean, to_var), (y, mean, var) = g, y
@@ -122,26 +149,63 @@ batch_norm.supports = supports
 
 
 @primitive
+class batch_norm_sums:
+    """What batch_norm_grad sums over the rows: dgamma, dbeta, and a, b, c of dx = a g + b (x - mean) + c"""
+    dims = "g: * c, x: * c, gamma: c, mean: c, var: c -> dgamma: c, dbeta: c, abc: 3 c"
+    domain = dict(g=reals, x=reals, gamma=reals, mean=reals, var=positive)
+    samples = [([s, s] + [s[-1:]] * 3, dict(epsilon=0.01)) for s in SHAPES]
+    gather, pixels = gather(0, 1), True
+
+    def ref(g, x, gamma, mean, var, *, epsilon=1e-3):
+        axes, n = tuple(range(x.ndim - 1)), x.dtype.type(rows_of(x))
+        inv = 1 / np.sqrt(var + x.dtype.type(epsilon))
+        dgamma, dbeta, a = np.sum(g * (x - mean), axis=axes) * inv, np.sum(g, axis=axes), gamma * inv
+        return dgamma, dbeta, np.stack([a, -a * inv * dgamma / n, -a * dbeta / n])
+
+    def calls(dgamma, dbeta, abc, g, x, gamma, mean, var, *, epsilon=1e-3, block=None):
+        block = block or block_of(x)
+        rows, C, blocks = rows_of(x), x.shape[-1], -(-rows_of(x) // block)
+        parts = Scratch(2 * blocks * C)
+        yield "batch_norm_sums", [parts], [g, x, mean], [rows, C, block]
+        yield "batch_norm_join", [dgamma, dbeta, abc], [parts, var, gamma], [rows, C, blocks], [epsilon]
+
+
+@primitive
+class batch_norm_dx:
+    """dx = a g + b (x - mean) + c: the second half of batch_norm_grad"""
+    dims = "g: * c, x: * c, mean: c, abc: 3 c -> dx: * c"
+    samples = [([s, s, s[-1:], (3, s[-1])], {}) for s in SHAPES]
+    reuse = rows = (0, 1)
+    pixels = True
+
+    def ref(g, x, mean, abc):
+        return abc[0] * g + abc[1] * (x - mean) + abc[2]
+
+    def calls(dx, g, x, mean, abc):
+        yield "batch_norm_grad", [dx], [g, x, mean, abc], [rows_of(x), x.shape[-1]]
+
+
+@primitive
 class batch_norm_grad:
     """dx = gamma / s (g - dbeta / n - z dgamma / n), dgamma = sum g z, dbeta = sum g; s = sqrt(var + epsilon), z = (x - mean) / s"""
     dims = "g: * c, x: * c, gamma: c, mean: c, var: c -> dx: * c, dgamma: c, dbeta: c"
-    domain = dict(g=reals, x=reals, gamma=reals, mean=reals, var=positive)
-    samples = [([s, s] + [s[-1:]] * 3, dict(epsilon=0.01)) for s in SHAPES]
+    domain = batch_norm_sums.domain
+    samples = batch_norm_sums.samples
     reuse = (0, 1)
 
     def ref(g, x, gamma, mean, var, *, epsilon=1e-3):
-        axes, n = tuple(range(x.ndim - 1)), x.dtype.type(x.size // x.shape[-1])
-        s = np.sqrt(var + x.dtype.type(epsilon))
-        z = (x - mean) / s
-        dgamma, dbeta = np.sum(g * z, axis=axes), np.sum(g, axis=axes)
-        return gamma / s * (g - dbeta / n - z * dgamma / n), dgamma, dbeta
+        dgamma, dbeta, abc = batch_norm_sums.ref(g, x, gamma, mean, var, epsilon=epsilon)
+        return batch_norm_dx.ref(g, x, mean, abc), dgamma, dbeta
 
     def calls(dx, dgamma, dbeta, g, x, gamma, mean, var, *, epsilon=1e-3):
-        rows, C, blocks = rows_of(x), x.shape[-1], blocks_of(x)
-        parts, abc = Scratch(2 * blocks * C), Scratch(3 * C)
-        yield "batch_norm_sums", [parts], [g, x, mean], [rows, C, block_of(x)]
-        yield "batch_norm_join", [dgamma, dbeta, abc], [parts, var, gamma], [rows, C, blocks], [epsilon]
-        yield "batch_norm_grad", [dx], [g, x, mean, abc], [rows, C]
+        abc = Scratch(3 * x.shape[-1])
+        yield from batch_norm_sums.calls(dgamma, dbeta, abc, g, x, gamma, mean, var, epsilon=epsilon)
+        yield from batch_norm_dx.calls(dx, g, x, mean, abc)
+
+    def split(prim, ins, outs, attrs):
+        (g, x, gamma, mean, var), (dx, dgamma, dbeta) = ins, outs
+        abc = Tensor(None, (3, x.shape[-1]), x.dtype)
+        return [(batch_norm_sums, ins, (dgamma, dbeta, abc), attrs), (batch_norm_dx, (g, x, mean, abc), (dx,), {})]
 
     def vjp(h, y, g, x, gamma, mean, var, need, *, epsilon=1e-3):
         with GradientTape() as tape:                     # rarely asked for: in small steps
@@ -155,7 +219,7 @@ class batch_norm_grad:
         return tuple(tape.gradient([dx, dgamma, dbeta], ins, list(h)))
 
 
-batch_norm_grad.supports = supports
+batch_norm_sums.supports = batch_norm_dx.supports = batch_norm_grad.supports = supports
 for _p in (norm_apply, batch_norm):
     _p.extra["fold"] = fold
 moving_update = update("moving_update", lambda v, x, *, momentum: v * v.dtype.type(momentum) + x * v.dtype.type(1 - momentum),
