@@ -94,6 +94,21 @@ class Run:
     def native(self, *_):
         return True
 
+    def node(self):
+        """The run as a node of a plan: what it reads, and what it makes that others read."""
+        made = {id(t): t for _, _, outs, _ in self.nodes for t in outs}
+        read = {id(t): t for _, ins, _, _ in self.nodes for t in ins if id(t) not in made}
+        return self, tuple(read.values()), tuple(t for i, t in made.items() if i not in self.inside), {}
+
+    def repeat(self, node):
+        """Make the one result of a node of another run here too, for the nodes that read it."""
+        prim, ins, (y,), attrs = node
+        own = Tensor(None, y.shape, y.dtype)
+        first = next(k for k, other in enumerate(self.nodes) if any(t is y for t in other[1]))
+        self.nodes = [(p, tuple(own if t is y else t for t in i), o, a) for p, i, o, a in self.nodes]
+        self.nodes.insert(first, (prim, ins, (own,), attrs))
+        self.inside.add(id(own))
+
     def calls(self, *_):
         whole = self.total // self.n * self.n
         joins = {k: list(prim.calls(*outs, *ins, **attrs)) for k, (prim, ins, outs, attrs) in enumerate(self.nodes) if gathers_of(self.nodes[k])}
@@ -188,9 +203,7 @@ def in_blocks(nodes, outputs):
             groups = [max(1, g // pixels_of(x)) for g, x in zip(groups, leads)]
         n = any(o in uses for o in own) and size_of(total, each, math.lcm(*groups))
         if n:
-            pick = lambda tensors, out: tuple({id(t): t for t in tensors if id(t) not in inside and (out or id(t) not in own)}.values())
-            made.append((Run(nodes, inside, total, n, pixels), pick([t for node in nodes for t in node[1]], False),
-                         pick([t for node in nodes for t in node[2]], True), {}))
+            made.append(Run(nodes, inside, total, n, pixels).node())
         else:
             made.extend(nodes)
         made.extend(late)
@@ -223,3 +236,28 @@ def in_blocks(nodes, outputs):
     if run:
         close()
     return made
+
+
+def made_again(nodes, outputs):
+    """What is quick to make (`again`), of tensors that are kept anyway, and read in other runs only: every run makes its own,
+    a block at a time, and none goes to memory."""
+    nodes = list(nodes)
+    readers = {}
+    for k, (_, ins, _, _) in enumerate(nodes):
+        for t in ins:
+            readers.setdefault(id(t), []).append(k)
+    fixed = {id(t) for t in outputs}
+    for k, (run, _, outs, _) in enumerate(nodes):
+        for node in run.nodes if isinstance(run, Run) else ():
+            prim, ins, (y, *_), attrs = node
+            where = readers.get(id(y), [])
+            if not prim.extra.get("again") or id(y) in run.inside or id(y) in fixed or not where or any(id(t) in run.inside for t in ins):
+                continue
+            kept = all(max(readers[id(ins[j])]) >= where[-1] for j in rows_of(node))
+            written = {id(other[1][j]) for other in nodes[k:where[-1]] for j in other[0].updates or ()}
+            if not kept or any(id(t) in written for t in ins) or not all(isinstance(nodes[j][0], Run) for j in where):
+                continue
+            run.inside.add(id(y))
+            for j in where:
+                nodes[j][0].repeat(node)
+    return [node[0].node() if isinstance(node[0], Run) else node for node in nodes]

@@ -2,7 +2,7 @@
 
 What may be folded is a fact of the primitives (`epilogue`, `decay`), never a list in here. A pass keeps every bit.
 """
-from .blocks import in_blocks, users
+from .blocks import in_blocks, made_again, users
 from .primitive import REGISTRY
 
 
@@ -67,7 +67,7 @@ def split_up(nodes, outputs):
     return [n for node in nodes for n in node[0].extra.get("split", lambda *n: [n])(*node)]
 
 
-PASSES = [fold_epilogues, fold_decay, split_up, in_blocks]
+PASSES = [fold_epilogues, fold_decay, split_up, in_blocks, made_again]
 
 
 def rewrite(nodes, outputs, passes=None):

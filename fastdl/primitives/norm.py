@@ -106,6 +106,7 @@ class batch_stats:
 
 
 batch_stats.supports = norm_apply.supports = supports
+norm_apply.extra["again"] = True                # cheaper to make again than to write and read
 norm_apply.extra["epilogue"] = lambda attrs: ("norm", attrs.get("epsilon", 1e-3), attrs.get("act"))
 
 
