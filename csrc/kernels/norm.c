@@ -18,6 +18,9 @@ static inline void norm_touch(const float *p, int64_t rows, int64_t C, int64_t n
     for (int64_t r = 0; r < rows; r++, p += C) for (int64_t k = 0; k < n; k += 16) (void)*(const volatile float *)(p + k);
 }
 
+/* g where 0 < v < top, else 0 */
+static inline vf norm_passed(vf g, vf v, vf top) { return vf_sel((vi)(v > 0.f) & (vi)(v < top), g, vf_set1(0)); }
+
 /* Chan's rule: two sets' means and sums of squared distances from them make those of their union. */
 static inline void norm_union(vf *mean, vf *m2, float n, vf mean_b, vf m2_b, float m) {
     vf d = mean_b - *mean;
@@ -41,11 +44,12 @@ static inline __attribute__((always_inline)) void norm_spread(const int whole, c
 #undef ADD
     *mean = own; *m2 = (z[0] + z[1]) + (z[2] + z[3]);
 }
-/* of n rows of one vector: the sums of g and of g (x - mean) */
-static inline __attribute__((always_inline)) void norm_dots(const int whole, const float *g, const float *x, int64_t n, int64_t C, int64_t m, vf mean, vf *sg, vf *sx) {
+/* of n rows of one vector: the sums of g and of g (x - mean); act: of g where norm_apply let (x - mean) k + beta pass */
+static inline __attribute__((always_inline)) void norm_dots(const int whole, const int act, const float *g, const float *x, int64_t n, int64_t C, int64_t m,
+                                                            vf mean, vf scale, vf beta, vf top, vf *sg, vf *sx) {
     vf p[4], q[4]; EACH for (int u = 0; u < 4; u++) p[u] = q[u] = vf_set1(0);
     int64_t k = 0;
-#define ADD(k, u) vf h = GET(g + (k) * C); p[u] += h; q[u] += h * (GET(x + (k) * C) - mean);
+#define ADD(k, u) vf h = GET(g + (k) * C), d = GET(x + (k) * C) - mean; if (act) h = norm_passed(h, d * scale + beta, top); p[u] += h; q[u] += h * d;
     FOUR(ADD)
 #undef ADD
     *sg = (p[0] + p[1]) + (p[2] + p[3]); *sx = (q[0] + q[1]) + (q[2] + q[3]);
@@ -91,30 +95,36 @@ FD_KERNEL(norm_scale) {                         /* k[C] | var[C], gamma[C] | C |
     fd_share(c->i[0], 16, tid, nt, &lo, &hi);
     for (int64_t j = lo; j < hi; j += VL) norm_set(k + j, norm_get(gamma + j, hi - j) / vf_sqrt(norm_get(var + j, hi - j) + (float)c->d[0]), hi - j);
 }
+/* act: 0 none, 1 relu, 2 relu6; where it lets pass, strictly between floor and top */
+#define NORM_ACT(act) const vf floor_ = vf_set1((act) ? 0.f : -__builtin_inff()), top = vf_set1((act) == 2 ? 6.f : __builtin_inff());
 FD_KERNEL(norm_apply) {                         /* y[rows, C] | x[rows, C], mean[C], k[C], beta[C] | rows, C, act |: y = act((x - mean) k + beta) */
     float *y = c->p[0]; const float *x = c->p[1], *mean = c->p[2], *k = c->p[3], *beta = c->p[4];
-    const int64_t rows = c->i[0], C = c->i[1]; const vf floor_ = vf_set1(c->i[2] ? 0.f : -__builtin_inff()), top = vf_set1(c->i[2] == 2 ? 6.f : __builtin_inff());
+    const int64_t rows = c->i[0], C = c->i[1];
+    NORM_ACT(c->i[2])
     NORM_TASKS(rows, C, NORM_SUB)
         for (int64_t r = r0; r < r1; r++) for (int64_t j = 0; j < left; j += VL) {
             const int64_t m = left - j, at = r * C + col + j; const float *q = &mean[col + j], *s = &k[col + j], *z = &beta[col + j];
-            if (m >= VL) vf_store(y + at, vf_min(vf_max((vf_load(x + at) - vf_load(q)) * vf_load(s) + vf_load(z), floor_), top));
-            else vf_storen(y + at, vf_min(vf_max((vf_loadn(x + at, m) - vf_loadn(q, m)) * vf_loadn(s, m) + vf_loadn(z, m), floor_), top), m);
+            if (m >= VL) vf_store(y + at, vf_clamp((vf_load(x + at) - vf_load(q)) * vf_load(s) + vf_load(z), floor_, top));
+            else vf_storen(y + at, vf_clamp((vf_loadn(x + at, m) - vf_loadn(q, m)) * vf_loadn(s, m) + vf_loadn(z, m), floor_, top), m);
         }
     }
 }
-FD_KERNEL(batch_norm_sums) {                    /* parts[blocks, 2, C] | g[rows, C], x[rows, C], mean[C] | rows, C, block |: sums of g, g (x - mean) */
-    float *parts = c->p[0]; const float *g = c->p[1], *x = c->p[2], *mean = c->p[3]; const int64_t rows = c->i[0], C = c->i[1], block = c->i[2];
+FD_KERNEL(batch_norm_sums) {                    /* parts[blocks, 2, C] | g[rows, C], x[rows, C], mean[C], (k[C], beta[C]) | rows, C, block, act |: sums of g, g (x - mean) */
+    float *parts = c->p[0]; const float *g = c->p[1], *x = c->p[2], *mean = c->p[3]; const int64_t rows = c->i[0], C = c->i[1], block = c->i[2], act = c->i[3];
+    const float *scale = act ? c->p[4] : mean, *beta = act ? c->p[5] : mean;
+    NORM_ACT(act) (void)floor_;
     NORM_TASKS(rows, C, block)
         for (int64_t r = r0; r < r1; r += NORM_SUB) {
             const int64_t end = r + NORM_SUB < r1 ? r + NORM_SUB : r1;
             norm_touch(g + r * C + col, end - r, C, left);
             norm_touch(x + r * C + col, end - r, C, left);
             for (int64_t j = 0; j < w; j++) {
-                const vf a = norm_get(mean + col + j * VL, M(j));
-                float *to = parts + 2 * b * C + col + j * VL;
-                const int64_t at = r * C + col + j * VL; vf own_g, own_x;
-                if (M(j) >= VL) norm_dots(1, g + at, x + at, end - r, C, M(j), a, &own_g, &own_x);
-                else norm_dots(0, g + at, x + at, end - r, C, M(j), a, &own_g, &own_x);
+                const int64_t at = r * C + col + j * VL, to_c = col + j * VL; vf own_g, own_x;
+                const vf a = norm_get(mean + to_c, M(j)), k = norm_get(scale + to_c, M(j)), z = norm_get(beta + to_c, M(j));
+                float *to = parts + 2 * b * C + to_c;
+#define DOTS(whole, act) norm_dots(whole, act, g + at, x + at, end - r, C, M(j), a, k, z, top, &own_g, &own_x)
+                if (M(j) >= VL) { if (act) DOTS(1, 1); else DOTS(1, 0); } else if (act) DOTS(0, 1); else DOTS(0, 0);
+#undef DOTS
                 const vf sg = r > r0 ? norm_get(to, M(j)) : vf_set1(0), sx = r > r0 ? norm_get(to + C, M(j)) : vf_set1(0);
                 norm_set(to, sg + own_g, M(j));
                 norm_set(to + C, sx + own_x, M(j));
@@ -134,15 +144,22 @@ FD_KERNEL(batch_norm_join) {                    /* dgamma[C], dbeta[C], abc[3, C
         norm_set(abc + k, a, m); norm_set(abc + C + k, -a * inv * dg / n, m); norm_set(abc + 2 * C + k, -a * sg / n, m);
     }
 }
-FD_KERNEL(batch_norm_grad) {                    /* dx[rows, C] | g, x, mean[C], abc[3, C] | rows, C |: dx = a g + b (x - mean) + c */
-    float *dx = c->p[0]; const float *g = c->p[1], *x = c->p[2], *mean = c->p[3], *abc = c->p[4]; const int64_t rows = c->i[0], C = c->i[1];
+FD_KERNEL(batch_norm_grad) {                    /* dx[rows, C] | g, x, mean[C], abc[3, C], (k[C], beta[C]) | rows, C, act |: dx = a g + b (x - mean) + c */
+    float *dx = c->p[0]; const float *g = c->p[1], *x = c->p[2], *mean = c->p[3], *abc = c->p[4]; const int64_t rows = c->i[0], C = c->i[1], act = c->i[2];
+    const float *scale = act ? c->p[5] : mean, *beta = act ? c->p[6] : mean;
+    NORM_ACT(act) (void)floor_;
+#define DX(act, get) vf d = get(x + at) - get(mean + e), h = get(g + at); if (act) h = norm_passed(h, d * get(scale + e) + get(beta + e), top); \
+                     h = h * get(abc + e) + (d * get(abc + C + e) + get(abc + 2 * C + e));
+#define TAIL(p) vf_loadn(p, m)
+#define ROWS(act) for (int64_t r = r0; r < r1; r++) for (int64_t j = 0; j < left; j += VL) {                      \
+            const int64_t m = left - j, e = col + j, at = r * C + e;                                            \
+            if (m >= VL) { DX(act, vf_load) vf_store(dx + at, h); } else { DX(act, TAIL) vf_storen(dx + at, h, m); } }
     NORM_TASKS(rows, C, NORM_SUB)
-        for (int64_t r = r0; r < r1; r++) for (int64_t j = 0; j < left; j += VL) {
-            const int64_t m = left - j, at = r * C + col + j; const float *e = mean + col + j, *k = abc + col + j, *s = k + C, *z = s + C;
-            if (m >= VL) vf_store(dx + at, vf_load(g + at) * vf_load(k) + (vf_load(x + at) - vf_load(e)) * vf_load(s) + vf_load(z));
-            else vf_storen(dx + at, vf_loadn(g + at, m) * vf_loadn(k, m) + (vf_loadn(x + at, m) - vf_loadn(e, m)) * vf_loadn(s, m) + vf_loadn(z, m), m);
-        }
+        if (act) ROWS(1) else ROWS(0)
     }
+#undef ROWS
+#undef TAIL
+#undef DX
 }
 FD_KERNEL(moving_update) {                      /* v[n] | x[n] | n | momentum: v = momentum v + (1 - momentum) x */
     float *v = c->p[0]; const float *x = c->p[1]; const float a = (float)c->d[0], b = (float)(1 - c->d[0]); int64_t lo, hi;

@@ -63,7 +63,7 @@ def rows_of(node):
 
 def gathers_of(node):
     """(positions of the inputs that go row by row, pixels of a group, how the calls of some groups are told of it) of a sum
-    over rows, whose first call makes a part of every group; None for any other node."""
+    over rows, whose first call (but for what prepares weights) makes a part of every group; None for any other node."""
     prim, ins, outs, attrs = node
     how = prim.extra.get("gather")
     if how is None or not prim.native(ins, [(o.shape, o.dtype) for o in outs], attrs):
@@ -111,7 +111,7 @@ class Run:
 
     def calls(self, *_):
         whole = self.total // self.n * self.n
-        joins = {k: list(prim.calls(*outs, *ins, **attrs)) for k, (prim, ins, outs, attrs) in enumerate(self.nodes) if gathers_of(self.nodes[k])}
+        joins = {k: _parts_on(prim.calls(*outs, *ins, **attrs)) for k, (prim, ins, outs, attrs) in enumerate(self.nodes) if gathers_of(self.nodes[k])}
         yield from self._block(self.n, whole // self.n, 0, joins)
         if whole < self.total:
             yield from self._block(self.total - whole, 1, whole, joins)
@@ -137,8 +137,9 @@ class Run:
                 mine = [cut(t) if j in at else t for j, t in enumerate(ins)]
                 if group:
                     group = group if self.pixels else max(1, group // pixels_of(ins[at[0]]))
-                    rows = list(prim.calls(*outs, *mine, **attrs, **how))[:1]
-                    own, of = rows[0][1][0], joins[k][0][1][0]
+                    rows = list(prim.calls(*outs, *mine, **attrs, **how))
+                    own, of = _parts_on(rows)[0][1][0], joins[k][0][1][0]
+                    rows = rows[:len(rows) + 1 - len(_parts_on(rows))]
                     parts[id(own)] = of, done // group * (nbytes(of) // -(-self.total // group)), nbytes(own)
                 else:
                     rows = prim.calls(*map(cut, outs), *mine, **attrs)
@@ -172,6 +173,12 @@ class Run:
             outs = len(row[1])
             placed.append(((row[0], slots[:outs], slots[outs:], *row[3:]), name, [t for t in row[1] if not isinstance(t, Scratch)]))
         yield "chain", [own], [Tensor(where)], [len(members), blocks, size], (), placed
+
+
+def _parts_on(rows):
+    """The calls of a sum from that on which makes the parts: before it come only those that prepare weights."""
+    rows = list(rows)
+    return rows[next(k for k, row in enumerate(rows) if not isinstance(row[1][0], Prepared)):]
 
 
 def size_of(rows, each, group=1):

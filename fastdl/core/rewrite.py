@@ -56,6 +56,22 @@ def fold_decay(nodes, outputs):
     return [n for k, n in enumerate(kept) if k not in gone]
 
 
+def fold_gates(nodes, outputs):
+    """The gradient of an activation, then that of what made its argument -> the second, which finds itself what passed (`gate`)."""
+    count, maker, gone, kept = users(nodes, outputs), {}, set(), []
+    for node in nodes:
+        prim, ins, outs, attrs = node
+        how, at = prim.extra.get("gate"), maker.get(id(ins[0])) if ins else None
+        if how is not None and at is not None and count[id(ins[0])] == 1 and len(kept[at][1]) == 2 and id(kept[at][1][1]) in maker:
+            made = how(node, kept[at], kept[maker[id(kept[at][1][1])]])
+            if made is not None and _undisturbed(kept[at + 1:], made[1]):
+                gone.add(at)
+                node = made
+        maker.update((id(t), len(kept)) for t in node[2])
+        kept.append(node)
+    return [n for k, n in enumerate(kept) if k not in gone]
+
+
 def _undisturbed(nodes, tensors):
     """No node of these writes one of the tensors."""
     written = {id(ins[k]) for prim, ins, _, _ in nodes if prim.updates is not None for k in prim.updates}
@@ -67,7 +83,7 @@ def split_up(nodes, outputs):
     return [n for node in nodes for n in node[0].extra.get("split", lambda *n: [n])(*node)]
 
 
-PASSES = [fold_epilogues, fold_decay, split_up, in_blocks, made_again]
+PASSES = [fold_epilogues, fold_decay, fold_gates, split_up, in_blocks, made_again]
 
 
 def rewrite(nodes, outputs, passes=None):

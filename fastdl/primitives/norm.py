@@ -149,70 +149,121 @@ class batch_norm:
 batch_norm.supports = supports
 
 
+def passed(g, x, mean, var, gamma, beta, epsilon, act):
+    """g, where norm_apply of these let its activation pass"""
+    if act is None:
+        return g
+    v = (x - mean) * (gamma / np.sqrt(var + x.dtype.type(epsilon))) + beta
+    return np.where((v > 0) & (v < dict(relu=np.inf, relu6=6)[act]), g, g.dtype.type(0))
+
+
+def mask(var, gamma, beta, epsilon, act):
+    """(the rows that come first, more inputs, the last integer) of a kernel that looks for what the activation let pass"""
+    if act is None:
+        return [], [], 0
+    k = Prepared(gamma.size)
+    return [("norm_scale", [k], [var, gamma], [k.size], [epsilon])], [k, *beta], [None, *GRADS].index(act)
+
+
+def _near(at, by):
+    return lambda c: lambda rng: at + by * rng.uniform(-1, 1, c)
+
+
+def _passing(s, act):
+    """Inputs for which no activation's argument is near 0 or 6."""
+    x = lambda rng: rng.choice([-1.0, 1.0], s) * (rng.choice([1.0, 2.0], s) + rng.uniform(0, 0.1, s))
+    return [s, x, *[_near(*v)(s[-1:]) for v in ((4, 0.1), (0, 0.1), (1, 0.05), (0, 0.1))]], dict(epsilon=0.01, act=act)
+
+
+_grads = [([s, s] + [s[-1:]] * 3, dict(epsilon=0.01)) for s in SHAPES] + \
+    [_passing(s, act) for s, act in ((SHAPES[1], "relu"), (SHAPES[4], "relu6"), (SHAPES[5], "relu6"), (SHAPES[6], "relu"))]
+
+
 @primitive
 class batch_norm_sums:
     """What batch_norm_grad sums over the rows: dgamma, dbeta, and a, b, c of dx = a g + b (x - mean) + c"""
-    dims = "g: * c, x: * c, gamma: c, mean: c, var: c -> dgamma: c, dbeta: c, abc: 3 c"
-    domain = dict(g=reals, x=reals, gamma=reals, mean=reals, var=positive)
-    samples = [([s, s] + [s[-1:]] * 3, dict(epsilon=0.01)) for s in SHAPES]
+    domain = dict(g=reals, x=reals, gamma=reals, mean=reals, var=positive, beta=reals)
+    samples = _grads
     gather, pixels = gather(0, 1), True
 
-    def ref(g, x, gamma, mean, var, *, epsilon=1e-3):
-        axes, n = tuple(range(x.ndim - 1)), x.dtype.type(rows_of(x))
+    def shape(g, x, gamma, mean, var, *beta, **attrs):
+        return [(gamma.shape, x.dtype)] * 2 + [((3, *gamma.shape), x.dtype)]
+
+    def ref(g, x, gamma, mean, var, *beta, epsilon=1e-3, act=None):
+        axes, n, g = tuple(range(x.ndim - 1)), x.dtype.type(rows_of(x)), passed(g, x, mean, var, gamma, *beta or (None,), epsilon, act)
         inv = 1 / np.sqrt(var + x.dtype.type(epsilon))
         dgamma, dbeta, a = np.sum(g * (x - mean), axis=axes) * inv, np.sum(g, axis=axes), gamma * inv
         return dgamma, dbeta, np.stack([a, -a * inv * dgamma / n, -a * dbeta / n])
 
-    def calls(dgamma, dbeta, abc, g, x, gamma, mean, var, *, epsilon=1e-3, block=None):
+    def calls(dgamma, dbeta, abc, g, x, gamma, mean, var, *beta, epsilon=1e-3, act=None, block=None):
         block = block or block_of(x)
         rows, C, blocks = rows_of(x), x.shape[-1], -(-rows_of(x) // block)
-        parts = Scratch(2 * blocks * C)
-        yield "batch_norm_sums", [parts], [g, x, mean], [rows, C, block]
+        parts, (first, more, act) = Scratch(2 * blocks * C), mask(var, gamma, beta, epsilon, act)
+        yield from first
+        yield "batch_norm_sums", [parts], [g, x, mean, *more], [rows, C, block, act]
         yield "batch_norm_join", [dgamma, dbeta, abc], [parts, var, gamma], [rows, C, blocks], [epsilon]
 
 
 @primitive
 class batch_norm_dx:
     """dx = a g + b (x - mean) + c: the second half of batch_norm_grad"""
-    dims = "g: * c, x: * c, mean: c, abc: 3 c -> dx: * c"
-    samples = [([s, s, s[-1:], (3, s[-1])], {}) for s in SHAPES]
+    domain = dict(g=reals, x=reals, mean=reals, abc=reals, gamma=reals, var=positive, beta=reals)
+    samples = [([s, s, s[-1:], (3, s[-1])], {}) for s in SHAPES] + [([s[0], s[1], s[3], (3, *s[0][-1:]), s[2], *s[4:]], how) for s, how in _grads if "act" in how]
     reuse = rows = (0, 1)
     pixels = True
 
-    def ref(g, x, mean, abc):
-        return abc[0] * g + abc[1] * (x - mean) + abc[2]
+    def shape(g, x, *more, **attrs):
+        return x.shape, x.dtype
 
-    def calls(dx, g, x, mean, abc):
-        yield "batch_norm_grad", [dx], [g, x, mean, abc], [rows_of(x), x.shape[-1]]
+    def ref(g, x, mean, abc, gamma=None, var=None, beta=None, *, epsilon=1e-3, act=None):
+        return abc[0] * passed(g, x, mean, var, gamma, beta, epsilon, act) + abc[1] * (x - mean) + abc[2]
+
+    def calls(dx, g, x, mean, abc, gamma=None, var=None, *beta, epsilon=1e-3, act=None):
+        first, more, act = mask(var, gamma, beta, epsilon, act)
+        yield from first
+        yield "batch_norm_grad", [dx], [g, x, mean, abc, *more], [rows_of(x), x.shape[-1], act]
 
 
 @primitive
 class batch_norm_grad:
-    """dx = gamma / s (g - dbeta / n - z dgamma / n), dgamma = sum g z, dbeta = sum g; s = sqrt(var + epsilon), z = (x - mean) / s"""
-    dims = "g: * c, x: * c, gamma: c, mean: c, var: c -> dx: * c, dgamma: c, dbeta: c"
+    """dx = gamma / s (g - dbeta / n - z dgamma / n), dgamma = sum g z, dbeta = sum g; s = sqrt(var + epsilon), z = (x - mean) / s;
+    with act (and beta): of g where the activation of gamma z + beta let pass"""
     domain = batch_norm_sums.domain
-    samples = batch_norm_sums.samples
+    samples = _grads
     reuse = (0, 1)
 
-    def ref(g, x, gamma, mean, var, *, epsilon=1e-3):
-        dgamma, dbeta, abc = batch_norm_sums.ref(g, x, gamma, mean, var, epsilon=epsilon)
-        return batch_norm_dx.ref(g, x, mean, abc), dgamma, dbeta
+    def shape(g, x, gamma, *more, **attrs):
+        return [(x.shape, x.dtype)] + [(gamma.shape, x.dtype)] * 2
 
-    def calls(dx, dgamma, dbeta, g, x, gamma, mean, var, *, epsilon=1e-3):
+    def ref(g, x, gamma, mean, var, *beta, epsilon=1e-3, act=None):
+        dgamma, dbeta, abc = batch_norm_sums.ref(g, x, gamma, mean, var, *beta, epsilon=epsilon, act=act)
+        return batch_norm_dx.ref(g, x, mean, abc, gamma, var, *beta, epsilon=epsilon, act=act), dgamma, dbeta
+
+    def calls(dx, dgamma, dbeta, g, x, gamma, mean, var, *beta, **how):
         abc = Scratch(3 * x.shape[-1])
-        yield from batch_norm_sums.calls(dgamma, dbeta, abc, g, x, gamma, mean, var, epsilon=epsilon)
-        yield from batch_norm_dx.calls(dx, g, x, mean, abc)
+        yield from batch_norm_sums.calls(dgamma, dbeta, abc, g, x, gamma, mean, var, *beta, **how)
+        yield from batch_norm_dx.calls(dx, g, x, mean, abc, gamma, var, *beta, **how)
 
     def split(prim, ins, outs, attrs):
-        (g, x, gamma, mean, var), (dx, dgamma, dbeta) = ins, outs
+        (g, x, gamma, mean, var, *beta), (dx, dgamma, dbeta) = ins, outs
         abc = Tensor(None, (3, x.shape[-1]), x.dtype)
-        return [(batch_norm_sums, ins, (dgamma, dbeta, abc), attrs), (batch_norm_dx, (g, x, mean, abc), (dx,), {})]
+        return [(batch_norm_sums, ins, (dgamma, dbeta, abc), attrs),
+                (batch_norm_dx, (g, x, mean, abc, *((gamma, var, *beta) if beta else ())), (dx,), attrs if beta else {})]
 
-    def vjp(h, y, g, x, gamma, mean, var, need, *, epsilon=1e-3):
+    def gate(node, before, maker):
+        """Of relu_grad(g, y), where y came of this very normalisation: it finds in x what passed."""
+        prim, ins, outs, attrs = node
+        act = next((k for k, p in GRADS.items() if p is before[0]), None)
+        if len(ins) == 5 and act and maker[0] is batch_norm and maker[1][0] is ins[1] and maker[3].get("act") == act and maker[2][1] is ins[3]:
+            return prim, (before[1][0], *ins[1:], maker[1][2]), outs, dict(attrs, act=act)
+
+    def vjp(h, y, g, x, gamma, mean, var, *beta, need, epsilon=1e-3, act=None):
         with GradientTape() as tape:                     # rarely asked for: in small steps
-            ins = [mul(t, 1.0) for t in (g, x, gamma, mean, var)]
+            ins = [mul(t, 1.0) for t in (g, x, gamma, mean, var, *beta)]
             tape.watch(ins)
-            g, x, gamma, mean, var = [mul(t, 1.0) for t in ins]
+            g, x, gamma, mean, var, *beta = [mul(t, 1.0) for t in ins]
+            if act:
+                g = GRADS[act](g, norm_apply(x, mean, var, gamma, *beta, epsilon=epsilon, act=act))
             inv, n = rsqrt(add(var, epsilon)), rows_of(x)
             z = mul(sub(x, mean), inv)
             dgamma, dbeta = sum(mul(g, z), axis=lead(g)), sum(g, axis=lead(g))
