@@ -12,7 +12,9 @@ static inline void norm_set(float *p, vf v, int64_t m) { if (m >= VL) vf_store(p
         const int64_t left = C - col < NORM_STRIP ? C - col : NORM_STRIP, w = (left + VL - 1) / VL; (void)w;
 #define M(j) (left - (j) * VL)                  /* lanes of vector j that exist */
 
-/* Memory is quick only when it is read in its order: so it comes into the cache before columns are walked down. */
+/* Memory is quick only when it is read in its order: so it comes into the cache before columns are walked down. A call on
+   few rows (see chain.c) finds them there. */
+#define NORM_NEAR(rows, C) ((rows) * (C) <= 1 << 18)
 static inline void norm_touch(const float *p, int64_t rows, int64_t C, int64_t n) {
     if (n == C) { n *= rows; rows = 1; }
     for (int64_t r = 0; r < rows; r++, p += C) for (int64_t k = 0; k < n; k += 16) (void)*(const volatile float *)(p + k);
@@ -62,7 +64,7 @@ FD_KERNEL(batch_stats) {                        /* parts[blocks, 2, C] | x[rows,
     NORM_TASKS(rows, C, block)
         for (int64_t r = r0; r < r1; r += NORM_SUB) {
             const int64_t n = r1 - r < NORM_SUB ? r1 - r : NORM_SUB;
-            norm_touch(x + r * C + col, n, C, left);
+            if (!NORM_NEAR(rows, C)) norm_touch(x + r * C + col, n, C, left);
             for (int64_t j = 0; j < w; j++) {
                 float *to = parts + 2 * b * C + col + j * VL;
                 vf own, z;
@@ -116,8 +118,7 @@ FD_KERNEL(batch_norm_sums) {                    /* parts[blocks, 2, C] | g[rows,
     NORM_TASKS(rows, C, block)
         for (int64_t r = r0; r < r1; r += NORM_SUB) {
             const int64_t end = r + NORM_SUB < r1 ? r + NORM_SUB : r1;
-            norm_touch(g + r * C + col, end - r, C, left);
-            norm_touch(x + r * C + col, end - r, C, left);
+            if (!NORM_NEAR(rows, C)) { norm_touch(g + r * C + col, end - r, C, left); norm_touch(x + r * C + col, end - r, C, left); }
             for (int64_t j = 0; j < w; j++) {
                 const int64_t at = r * C + col + j * VL, to_c = col + j * VL; vf own_g, own_x;
                 const vf a = norm_get(mean + to_c, M(j)), k = norm_get(scale + to_c, M(j)), z = norm_get(beta + to_c, M(j));

@@ -186,7 +186,7 @@ def size_of(rows, each, group=1):
     threads = native.get_threads()
     took = lambda n: -(-(rows // n) // threads) * n + rows % n           # rows that the busiest thread does
     most = max(group, min(CACHE // each, rows // 2) // group * group)
-    n = min(range(most, 0, -max(group, most // 64)), key=took)
+    n = min(range(most, 0, -group * max(1, most // group // 64)), key=took)
     return n if n < rows and rows * each > 2 * threads * CACHE and took(n) * threads <= 1.1 * rows else None
 
 
@@ -198,7 +198,7 @@ def in_blocks(nodes, outputs):
     after, whole = set(), set()                              # what the run and those after it make; of that, what is there only then
 
     def close():
-        nodes, at, sizes, groups = map(list, zip(*run))
+        nodes, at, sizes, groups, images = map(list, zip(*run))
         own, uses = {id(o) for node in nodes for o in node[2]}, users(nodes, ())
         inside = {o for o in own if uses.get(o) == count.get(o)}
         leads = [node[1][k[0]] for node, k in zip(nodes, at)]
@@ -206,9 +206,7 @@ def in_blocks(nodes, outputs):
         pixels = 2 * each > CACHE and all(map(pixelwise, nodes, at)) and all(pixels_of(x) == deep for x in leads)
         if pixels:
             total, each = total * deep, -(-each // deep)
-        else:
-            groups = [max(1, g // pixels_of(x)) for g, x in zip(groups, leads)]
-        n = any(o in uses for o in own) and size_of(total, each, math.lcm(*groups))
+        n = any(o in uses for o in own) and size_of(total, each, math.lcm(*(groups if pixels else images)))
         if n:
             made.append(Run(nodes, inside, total, n, pixels).node())
         else:
@@ -223,10 +221,14 @@ def in_blocks(nodes, outputs):
         if at is not None:
             x, weights = ins[at[0]], [t for k, t in enumerate(ins) if k not in at]
             each = sum(map(nbytes, (*(() if sums else outs), *[ins[k] for k in at]))) // x.shape[0]
-            if run and (run[0][0][1][run[0][1][0]].shape[0] != x.shape[0] or any(id(t) in after for t in weights) or any(id(t) in whole for t in ins)):
+            images = max(1, group // pixels_of(x))
+            together = math.lcm(images, *[r[4] for r in run])
+            fits = together == 1 or together * max(each, *[r[2] for r in run], 0) <= 2 * CACHE
+            if run and (run[0][0][1][run[0][1][0]].shape[0] != x.shape[0] or any(id(t) in after for t in weights) or any(id(t) in whole for t in ins)
+                        or not fits and not sums):
                 close()
-            if sum(map(nbytes, (*weights, *(outs if sums else ())))) <= each * max(1, group // pixels_of(x)):   # else blocks would touch weights more than they save
-                run.append((node, at, each, group))
+            if sum(map(nbytes, (*weights, *(outs if sums else ())))) <= each * images and (fits or not sums):   # else blocks would touch weights more than they save
+                run.append((node, at, each, group, images))
                 after.update(map(id, outs))
                 whole.update(map(id, outs if sums else ()))
                 continue

@@ -7,20 +7,12 @@ from ..core.primitive import Prepared, Scratch, positive, primitive, reals
 from ..core.tape import GradientTape
 from ..core.tensor import Tensor
 from .elementwise import add, mul, relu6_grad, relu_grad, rsqrt, sub
-from .reduce import sum
+from .reduce import block_of, sum
 from .update import update
 
 
 def rows_of(x):
     return math.prod(x.shape[:-1])
-
-
-def block_of(x):
-    """Rows of a block: at most 128 blocks, fixed by the shape; whole images, or an image in equal parts."""
-    least, pixels = max(256, -(-rows_of(x) // 8192) * 64), math.prod(x.shape[1:-1])
-    if x.shape[0] == 1 or pixels < least:
-        return -(-least // pixels) * pixels if x.shape[0] > 1 else least
-    return pixels // max(k for k in range(1, pixels // least + 1) if pixels % k == 0)
 
 
 def lead(x):

@@ -89,6 +89,7 @@ def _first(x, y, size, strides, pads):
 @primitive
 class max_pool_grad:
     """dx = g at the first pixel of each window that holds its maximum; act="relu": of what relu made x from"""
+    rows = (0, 1, 2)
     samples = [([lambda rng, s=s[0][0], a=s[1]: rng.standard_normal(pooled(np.empty(s), **a)), lambda rng, s=s[0][0]: _draw(rng, s),
                  lambda rng, s=s[0][0], a=s[1]: _reduce(_draw(np.random.default_rng(5), s), np.max, **a)], dict(s[1], **act))
                for s, act in [*[(c, {}) for c in CASES], (CASES[0], dict(act="relu")), (CASES[1], dict(act="relu"))]]
@@ -167,13 +168,14 @@ average_pool.supports = supports
 @primitive
 class average_pool_grad:
     """dx = g / pixels of the window, at every pixel of it"""
+    rows = (0,)
     samples = [([lambda rng, s=s[0][0], a=s[1]: rng.standard_normal(pooled(np.empty(s), **a))], dict(s[1], shape=s[0][0])) for s in CASES]
 
     def shape(g, *, shape, size, strides, pads):
-        return tuple(shape), g.dtype
+        return (g.shape[0], *shape[1:]), g.dtype
 
     def ref(g, *, shape, size, strides, pads):
-        dx = np.zeros(shape, g.dtype)
+        dx = np.zeros((g.shape[0], *shape[1:]), g.dtype)
         for o, w in windows(shape[1:-1], size, strides, pads, g.shape[1:-1]):
             part = dx[w]
             part += np.expand_dims(g[o], tuple(range(1, g.ndim - 1))) / math.prod(part.shape[1:-1])

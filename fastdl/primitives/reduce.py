@@ -51,17 +51,31 @@ def groups(shape, axes):
     return rows
 
 
-def passes(y, x, axes, first, later=None, final=None):
+def block_of(x):
+    """Rows of a block of x[..., C]: at most 128 blocks, fixed by the shape; whole images, or an image in equal parts."""
+    rows, pixels = math.prod(x.shape[:-1]), math.prod(x.shape[1:-1])
+    least = builtins.max(256, -(-rows // 8192) * 64)
+    if x.shape[0] == 1 or pixels < least:
+        return -(-least // pixels) * pixels if x.shape[0] > 1 else least
+    return pixels // builtins.max(k for k in range(1, pixels // least + 1) if pixels % k == 0)
+
+
+def over_pixels(x, axes):
+    """Is this a sum over all pixels of images, channels kept?"""
+    return x.ndim > 2 and axes == tuple(range(x.ndim - 1)) and x.shape[-1] <= 1920
+
+
+def passes(y, x, axes, first, later=None, final=None, part=None):
     """The calls of a reduction: `first` reads x, `later` reads partial results, `final` is the name of the last one.
 
-    A reduction that few rows share is cut into parts, so that threads find work; the cut depends on the shape only.
+    A reduction that few rows share is cut into parts, so that threads find work.
     """
     plan = []
     for outer, n, inner in groups(x.shape, axes):
         work, tasks = outer * n * inner, outer * ((inner + 127) // 128)
         parts = builtins.min(16, work >> 14, n // 64) if tasks < 16 else 1
-        if parts > 1:
-            chunk = (-(-n // parts) + 63) // 64 * 64
+        if part or parts > 1:
+            chunk = part or (-(-n // parts) + 63) // 64 * 64
             parts = -(-n // chunk)
             plan += [(outer, n, inner, chunk), (outer, parts, inner, parts)]
         else:
@@ -88,9 +102,15 @@ def reduction(name, ref, vjp=None, dtype=None, later=None, final=None, tiny=Fals
     def numpy(x, *, axis=None, keepdims=False):
         return np.asarray(ref(x, axis=axes_of(axis, x.ndim), keepdims=keepdims))
 
-    def calls(y, x, *, axis=None, keepdims=False):
-        first = kernels[x.dtype]
-        return passes(y, x, axes_of(axis, x.ndim), first, dict(sum_bool="sum_i32").get(first, later), final)
+    def calls(y, x, *, axis=None, keepdims=False, part=None):
+        first, axes = kernels[x.dtype], axes_of(axis, x.ndim)
+        if over_pixels(x, axes) and not part and block_of(x) < x.size // x.shape[-1]:
+            part = block_of(x)
+        return passes(y, x, axes, first, dict(sum_bool="sum_i32").get(first, later), final, part)
+
+    def gather(ins, attrs):
+        x, part = ins[0], block_of(ins[0]) if ins[0].ndim > 2 else 0
+        return ((0,), part, dict(part=part)) if over_pixels(x, axes_of(attrs.get("axis"), x.ndim)) and part < x.size // x.shape[-1] else None
 
     body = dict(__doc__=f"y = {name} of x over axis", shape=shape, ref=numpy, domain=dict(x=nonzero) if tiny else {},
                 samples=[([s], a) for s, a in AXES + ([] if tiny else LARGE)])
@@ -100,7 +120,7 @@ def reduction(name, ref, vjp=None, dtype=None, later=None, final=None, tiny=Fals
     if vjp:
         body["vjp"] = vjp
     if kernels:
-        body.update(calls=calls, supports=lambda ins, attrs: ins[0].dtype in kernels and bool(axes_of(attrs.get("axis"), ins[0].ndim)))
+        body.update(calls=calls, gather=gather, pixels=True, supports=lambda ins, attrs: ins[0].dtype in kernels and bool(axes_of(attrs.get("axis"), ins[0].ndim)))
     return primitive(type(name, (), body))
 
 
