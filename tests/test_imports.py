@@ -13,7 +13,7 @@ ROOT = pathlib.Path(fastdl.__file__).parent
 # From the ground up; a module imports its own floor and those below. Imports inside functions may reach one floor up
 # (a layer looks up an initializer by name when it is made), never from core or primitives to Keras's surface.
 FLOORS = [{"config", "errors", "compat"}, {"core"}, {"primitives"}, {"ops"}, {"activations", "initializers", "regularizers", "constraints", "random"},
-          {"saving"}, {"layers"}, {"losses", "metrics", "optimizers", "callbacks", "utils", "backend", "monitors",
+          {"saving"}, {"layers"}, {"losses", "metrics", "optimizers", "callbacks", "utils", "backend",
           "dtype_policies", "mixed_precision", "tree"}, {"training"}, {"models"},
           {"applications", "datasets", "preprocessing", "validation", "wrappers", "__main__", "export"}]
 FLOOR = {name: k for k, names in enumerate(FLOORS) for name in names}

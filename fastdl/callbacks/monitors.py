@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 
-from fastdl.callbacks import Callback
+from fastdl.callbacks.callback import Callback
 from fastdl.errors import missing_extra
 
 
