@@ -6,11 +6,13 @@ import math
 
 import numpy as np
 
-from fastdl import config, losses, ops
+from fastdl import config, ops
 from fastdl.core.tensor import Tensor, Variable
 from fastdl.errors import bad_argument
-from fastdl.losses import apply_mask, as_dtype, get_mask, squeeze_or_expand_to_same_rank
+from fastdl.losses.base import constructor, without_fn
+from fastdl.losses.values import apply_mask, as_dtype, get_mask, squeeze_or_expand_to_same_rank
 from fastdl.ops.symbolic import auto_name
+from fastdl.saving import serialization
 
 
 class Metric:
@@ -91,7 +93,7 @@ class Metric:
 
     @classmethod
     def from_config(cls, config):
-        return cls(**{k: losses.serialization.deserialize_keras_object(v) if isinstance(v, dict) else v for k, v in config.items()})
+        return cls(**{k: serialization.deserialize_keras_object(v) if isinstance(v, dict) else v for k, v in config.items()})
 
     def __repr__(self):
         return f"<{type(self).__name__} name={self.name}>"
@@ -190,7 +192,7 @@ class MeanMetricWrapper(Mean):
         super().update_state(values, sample_weight)
 
     def get_config(self):
-        return {**super().get_config(), "fn": losses.serialization.serialize_keras_object(self._fn), **self._fn_kwargs}
+        return {**super().get_config(), "fn": serialization.serialize_keras_object(self._fn), **self._fn_kwargs}
 
     @classmethod
     def from_config(cls, config):
@@ -214,6 +216,6 @@ def mean_of(name, fn, label, direction, order="name dtype", **own):
         return {**Metric.get_config(self), **self._fn_kwargs}
 
     order = order.split()
-    init = losses.constructor(name, {k: defaults[k] for k in order + [k for k in own if k not in order]}, make)
+    init = constructor(name, {k: defaults[k] for k in order + [k for k in own if k not in order]}, make)
     return type(name, (MeanMetricWrapper,), dict(__init__=init, get_config=get_config, __module__=__name__, __qualname__=name,
-                                                 from_config=classmethod(losses.without_fn), __doc__=fn.__doc__))
+                                                 from_config=classmethod(without_fn), __doc__=fn.__doc__))

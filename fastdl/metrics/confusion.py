@@ -7,7 +7,7 @@ import numpy as np
 
 from fastdl import config, ops
 from fastdl.errors import bad_argument
-from fastdl.losses import as_dtype, squeeze_or_expand_to_same_rank
+from fastdl.losses.values import as_dtype, squeeze_or_expand_to_same_rank
 from fastdl.metrics.base import Metric
 from fastdl.primitives.movement import take_grad
 

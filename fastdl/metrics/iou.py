@@ -3,7 +3,7 @@ import numpy as np
 
 from fastdl import config, ops
 from fastdl.errors import bad_argument
-from fastdl.losses import as_dtype, as_float
+from fastdl.losses.values import as_dtype, as_float
 from fastdl.metrics.base import Metric
 from fastdl.primitives.movement import take_grad
 

@@ -2,26 +2,27 @@
 from fastdl import config, losses, ops
 from fastdl.core.tensor import Tensor, convert_to_tensor
 from fastdl.errors import bad_argument
-from fastdl.losses import _cosine, _floats, as_dtype, as_float
+from fastdl.losses.regression import cosine
+from fastdl.losses.values import as_dtype, as_float, floats
 from fastdl.metrics.base import Mean, mean_of
 
 
 # ---------------------------------------------------------------- accuracies
 def accuracy(y_true, y_pred):
     """a = (y_true == y_pred), 1 or 0, element by element"""
-    y_true, y_pred = _floats(y_true, y_pred)
+    y_true, y_pred = floats(y_true, y_pred)
     return ops.cast(ops.equal(y_true, y_pred), y_pred.dtype)
 
 
 def binary_accuracy(y_true, y_pred, threshold=0.5):
     """a = (y_true == (y_pred > threshold)), 1 or 0, element by element"""
-    y_true, y_pred = _floats(y_true, y_pred)
+    y_true, y_pred = floats(y_true, y_pred)
     return ops.cast(ops.equal(y_true, ops.cast(ops.greater(y_pred, threshold), y_pred.dtype)), y_pred.dtype)
 
 
 def categorical_accuracy(y_true, y_pred):
     """a = (argmax(y_true) == argmax(y_pred)) over the last axis, y_true one-hot"""
-    y_true, y_pred = _floats(y_true, y_pred)
+    y_true, y_pred = floats(y_true, y_pred)
     return _same_class(ops.argmax(y_true, axis=-1), y_pred)
 
 
@@ -60,7 +61,7 @@ def _in_top_k(labels, y_pred, k):
 
 def top_k_categorical_accuracy(y_true, y_pred, k=5):
     """a = is argmax(y_true) among the k largest of y_pred, y_true one-hot"""
-    y_true, y_pred = _floats(y_true, y_pred)
+    y_true, y_pred = floats(y_true, y_pred)
     return _in_top_k(ops.argmax(y_true, axis=-1), y_pred, k)
 
 
@@ -101,7 +102,7 @@ SparseCategoricalCrossentropy = mean_of("SparseCategoricalCrossentropy", losses.
 
 def cosine_similarity(y_true, y_pred, axis=-1):
     """c = y_true . y_pred / (||y_true|| ||y_pred||): 1 for the same direction (the loss of this name is its negative)"""
-    return _cosine(y_true, y_pred, axis)
+    return cosine(y_true, y_pred, axis)
 
 
 CosineSimilarity = mean_of("CosineSimilarity", cosine_similarity, "cosine_similarity", "up", axis=-1)
@@ -115,7 +116,7 @@ class RootMeanSquaredError(Mean):
         self._direction = "down"
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        y_true, y_pred = _floats(as_dtype(y_true, self.dtype), as_dtype(y_pred, self.dtype))
+        y_true, y_pred = floats(as_dtype(y_true, self.dtype), as_dtype(y_pred, self.dtype))
         super().update_state(ops.square(y_pred - y_true), sample_weight)
 
     def result(self):
@@ -130,7 +131,7 @@ class MeanRelativeError(Mean):
         self._direction, self.normalizer = "down", as_dtype(normalizer, self.dtype)
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        y_true, y_pred = _floats(as_dtype(y_true, self.dtype), as_dtype(y_pred, self.dtype))
+        y_true, y_pred = floats(as_dtype(y_true, self.dtype), as_dtype(y_pred, self.dtype))
         super().update_state(ops.divide_no_nan(ops.abs(y_pred - y_true), self.normalizer), sample_weight)
 
     def get_config(self):
@@ -139,7 +140,7 @@ class MeanRelativeError(Mean):
 
 # ---------------------------------------------------------------- correlations
 def _centred(y_true, y_pred, axis):
-    y_true, y_pred = _floats(y_true, y_pred)
+    y_true, y_pred = floats(y_true, y_pred)
     means = [ops.mean(y, axis=axis, keepdims=True) for y in (y_true, y_pred)]
     return y_true - means[0], y_pred - means[1], means[0] - means[1]
 

@@ -1,9 +1,7 @@
 """FBetaScore, F1Score and R2Score: state is a vector, one entry a class or an output."""
-import numpy as np
-
 from fastdl import config, ops
 from fastdl.errors import bad_argument
-from fastdl.losses import as_dtype
+from fastdl.losses.values import as_dtype
 from fastdl.metrics.base import Metric
 
 
