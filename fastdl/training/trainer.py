@@ -1,17 +1,19 @@
-"""Trainer: compile, fit, evaluate, predict. The training step is ordinary code, traced into one plan.
+"""Trainer: compile, fit, evaluate and predict, whole data sets or one batch. What a step does is in steps.py.
 
-It is a mixin of Model; every step method may be overridden.
+It is a mixin of Model; every method may be overridden.
 """
 import warnings
 
 import numpy as np
 
 from fastdl import config
-from fastdl.core.function import Rows, tensors
-from fastdl.errors import bad_argument
+from fastdl.callbacks import CallbackList
+from fastdl.errors import bad_argument, did_you_mean
 from fastdl.training import data as fd_data
-from fastdl.training.compile import CompileLoss, CompileMetrics, check_target, label_limits
+from fastdl.training.arguments import bar_wanted, check_count, check_legacy, check_verbose
+from fastdl.training.compile import CompileLoss, CompileMetrics, align, check_target, label_limits
 from fastdl.training.prefetch import leaves_no_thread
+from fastdl.training.steps import Steps
 from fastdl.utils import tree
 
 
@@ -23,24 +25,20 @@ def _to_python(value):
     return a.item() if a.ndim == 0 else a
 
 
-class Trainer:
-    """Equation of a step: w <- optimizer(w, d loss(y, model(x)) / d w)."""
+def _in_order(logs):
+    """As Python numbers; by name as in Keras 3, or the loss first as in Keras 2."""
+    logs = {k: _to_python(v) for k, v in logs.items()}
+    return logs if config.compat() == "keras2" else dict(sorted(logs.items()))
 
-    # Names that start with "_compile" are not searched for layers, weights or metrics.
-    compiled = False
-    optimizer = None
-    loss = None
-    stop_training = False
-    run_eagerly = False
-    history = None
-    train_function = test_function = predict_function = None
-    _compile_losses = _compile_metrics_list = _compile_tracker = None
-    _compile_variables = _compile_trained = _compile_version = None
-    _compile_ready = False
-    _compile_rate = None
 
-    def __init__(self):
-        super().__init__()
+def _due(epoch, validation_freq):
+    if isinstance(validation_freq, int):
+        return (epoch + 1) % validation_freq == 0
+    return epoch + 1 in validation_freq
+
+
+class Trainer(Steps):
+    """A model's compile, fit, evaluate and predict."""
 
     # ---- compile ----------------------------------------------------------------------------------------------
 
@@ -56,8 +54,6 @@ class Trainer:
         from fastdl import optimizers
 
         if kwargs:
-            from fastdl.errors import did_you_mean
-
             name = sorted(kwargs)[0]
             known = ("optimizer", "loss", "loss_weights", "metrics", "weighted_metrics", "run_eagerly", "steps_per_execution",
                      "jit_compile", "auto_scale_loss")
@@ -113,272 +109,7 @@ class Trainer:
             raise RuntimeError(f'{method}() came before compile(): the model has no optimizer and no loss yet. '
                                'Fix: model.compile(optimizer="adam", loss="mse") first, with your loss.')
 
-    def _training_variables(self):
-        """Keras 2: those that were trainable at compile(). Keras 3: those that are now, unless none is left: then as in Keras 2, for
-        `discriminator.trainable = False` after its compile() speaks to the models compiled later."""
-        if self._compile_variables is None or self._compile_count != len(self.weights):
-            self._compile_variables = list(self.trainable_weights)
-            self._compile_count = len(self.weights)
-        if config.compat() == "keras2":
-            return self._compile_variables
-        now = self.trainable_weights
-        known = getattr(self.optimizer, "_index", None) if getattr(self.optimizer, "built", False) else None
-        late = [v.path for v in now if known is not None and id(v) not in known]
-        if late:
-            self._say("thawed", f"{', '.join(late[:3])}{', ...' if len(late) > 3 else ''} became trainable after training began, and stay as they "
-                      f"are: compile() model '{self.name}' again so that its optimizer knows them.")
-            now = [v for v in now if id(v) in known]
-        if not now and self._compile_variables:
-            self._say("frozen", f"every weight of model '{self.name}' was frozen after compile(), and it trains as it was compiled. "
-                      "Compile it again to freeze it.")
-            return self._compile_variables
-        return now
-
-    def _say(self, key, text):
-        """A warning, once a compile()."""
-        if key not in self._compile_said:
-            self._compile_said.add(key)
-            warnings.warn(text, stacklevel=6)
-
-    # ---- metrics ----------------------------------------------------------------------------------------------
-
-    @property
-    def metrics(self):
-        """The loss tracker, the compiled metrics, then the metrics that layers and the model own."""
-        owned = super().metrics
-        found = [self._compile_tracker] if self._compile_tracker is not None and _shows_loss(owned) else []
-        if self._compile_losses is not None:
-            found += self._compile_losses.metrics
-        if self._compile_metrics_list is not None:
-            found += self._compile_metrics_list.metrics
-        for metric in owned:
-            if not any(metric is m for m in found):
-                found.append(metric)
-        return found
-
-    @property
-    def metrics_names(self):
-        return [m.name for m in self.metrics]
-
-    def reset_metrics(self):
-        for metric in self.metrics:
-            metric.reset_state()
-
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        """Update the compiled metrics and return all current results; override it for results of your own."""
-        self._update_metrics(y, y_pred, sample_weight)
-        return self.get_metrics_result()
-
-    def _update_metrics(self, y, y_pred, sample_weight):
-        if self._compile_metrics_list is not None and y is not None:
-            if not self._compile_metrics_list.built:
-                self._compile_metrics_list.build(y, y_pred, self._compile_losses.losses if self._compile_losses else None)
-            self._compile_metrics_list.update_state(y, y_pred, sample_weight)
-
-    def get_metrics_result(self):
-        """name -> current value of every metric."""
-        compiled = self._compile_metrics_list
-        taken = compiled.metrics if compiled is not None else []
-        results = {}
-        for metric in self.metrics:
-            if any(metric is m for m in taken):
-                continue
-            value = metric.result()
-            results.update(value if isinstance(value, dict) else {metric.name: value})
-        if compiled is not None and compiled.built:
-            results.update(compiled.result())
-        if "loss" in results:
-            results = {"loss": results.pop("loss"), **results}
-        return results
-
-    # ---- the steps, overridable -------------------------------------------------------------------------------
-
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """loss = sum of the compiled losses + sum of model.losses (regularizers and add_loss)"""
-        total = None
-        if self._compile_losses is not None and (y is not None or tree.flatten(y_pred) and self.loss is not None):
-            if y is None:
-                raise bad_argument("y", "None", f"targets for the loss {self.loss!r}", "pass y, or compile(loss=None) with add_loss")
-            total = self._compile_losses(y, y_pred, sample_weight)
-        for extra in self.losses:
-            total = extra if total is None else total + extra
-        if total is None:
-            raise ValueError("There is nothing to minimise: compile() was given no loss and no layer called add_loss(). "
-                             'Fix: model.compile(loss="mse") with the loss of your task.')
-        return total
-
-    def _call(self, x, training):
-        return self(x, training=training)
-
-    def _update(self, data):
-        """One step of training; returns (x, y, y_pred, sample_weight)."""
-        from fastdl.core.tape import GradientTape
-
-        x, y, sample_weight = fd_data.unpack_x_y_sample_weight(data)
-        variables = self._training_variables()
-        with GradientTape() as tape:
-            y_pred = self._call(x, True)
-            loss = self._loss_of(x, y, y_pred, sample_weight, True)
-            scaled = self.optimizer.scale_loss(loss) if hasattr(self.optimizer, "scale_loss") else loss
-        self._track_loss(loss, x)
-        if variables and self.optimizer is None:
-            raise ValueError('compile() was given optimizer=None: nothing can train the weights. Fix: compile(optimizer="adam", ...).')
-        if variables:
-            self.optimizer.apply_gradients(zip(tape.gradient(scaled, variables), variables))
-        return x, y, y_pred, sample_weight
-
-    def _loss_of(self, x, y, y_pred, sample_weight, training):
-        try:
-            return self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
-        except TypeError as error:
-            # An override written for an older signature has no `training`.
-            if "unexpected keyword argument 'training'" not in str(error):
-                raise
-            return self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight)
-
-    def _track_loss(self, loss, x):
-        first = next((a for a in tree.flatten(x) if a is not None), None)
-        self._compile_tracker.update_state(loss, sample_weight=float(first.shape[0]) if first is not None and first.shape else 1.0)
-
-    def train_step(self, data):
-        """Forward, loss, gradient, update, metrics; `data` is (x, y, sample_weight). Returns the logs."""
-        x, y, y_pred, sample_weight = self._update(data)
-        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
-
-    def test_step(self, data):
-        """Forward, loss, metrics. Returns the logs."""
-        x, y, y_pred, sample_weight = self._score(data)
-        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
-
-    def _score(self, data):
-        x, y, sample_weight = fd_data.unpack_x_y_sample_weight(data)
-        y_pred = self._call(x, False)
-        if self._compile_losses is not None or self.losses or type(self).compute_loss is not Trainer.compute_loss:
-            self._track_loss(self._loss_of(x, y, y_pred, sample_weight, False), x)
-        return x, y, y_pred, sample_weight
-
-    def predict_step(self, data):
-        """y_pred = model(x)"""
-        x, _, _ = fd_data.unpack_x_y_sample_weight(data)
-        return self._call(x, False)
-
-    def _plain(self, step):
-        """Whether neither this step nor what it reports was overridden: then the plan need not report at all."""
-        cls = type(self)
-        return (getattr(cls, step) is getattr(Trainer, step) and cls.compute_metrics is Trainer.compute_metrics
-                and cls.get_metrics_result is Trainer.get_metrics_result and step not in self.__dict__)
-
-    def _quiet_train(self, data):
-        x, y, y_pred, sample_weight = self._update(data)
-        self._update_metrics(y, y_pred, sample_weight)
-
-    def _quiet_test(self, data):
-        x, y, y_pred, sample_weight = self._score(data)
-        self._update_metrics(y, y_pred, sample_weight)
-
-    # ---- step -> plan -----------------------------------------------------------------------------------------
-
-    def make_train_function(self, force=False):
-        rate = getattr(self.optimizer, "_learning_rate", None)           # a schedule put in its place needs another plan
-        trained = self._compile_trained
-        if self.version != self._compile_version:                        # some layer's `trainable` may have been set
-            trained = [id(v) for v in self._training_variables()] if self.built and self.optimizer is not None else None
-        if self.train_function is None or force or rate is not self._compile_rate or trained != self._compile_trained:
-            self._compile_rate, self._compile_trained = rate, trained    # both are constants of the plan
-            self.train_function = self._make(self._quiet_train if self._plain("train_step") else self.train_step)
-        self._compile_version = type(self).version
-        return self.train_function
-
-    def make_test_function(self, force=False):
-        if self.test_function is None or force:
-            self.test_function = self._make(self._quiet_test if self._plain("test_step") else self.test_step)
-        return self.test_function
-
-    def make_predict_function(self, force=False):
-        if self.predict_function is None or force:
-            self.predict_function = self._make(self.predict_step)
-        return self.predict_function
-
-    def _make(self, step):
-        """The step as a compiled function; a step whose Python reads values runs eagerly, which is said once."""
-        name = step.__name__
-        if getattr(type(self), name) is not getattr(Trainer, name, None) and not name.startswith("_quiet"):
-            own, step = step, lambda data: own(fd_data.pack_x_y_sample_weight(*data))        # a user's: x, (x, y) or (x, y, weights)
-        if self.run_eagerly or self._on_the_host():
-            return lambda data: step(self._tensors(data))
-        from fastdl.core.function import function
-
-        def traced(data):
-            out = step(data)
-            self._clear_losses()                 # what a trace adds to model.losses has no value outside it
-            return out
-
-        compiled = function(traced)
-        compiled.__name__ = f"{name.replace('_quiet_', '')} of model '{self.name}'"
-        return compiled
-
-    def _on_the_host(self):
-        """Does a layer read strings? Then steps run eagerly: strings never enter a compiled plan."""
-        return any(getattr(layer, "host_only", False) for layer in self._flatten_layers())
-
-    def _tensors(self, data):
-        """Arrays as tensors; strings stay arrays where a layer reads them."""
-        if not self._on_the_host():
-            return tensors(data)
-
-        def each(a):
-            a = a.array[a.index] if isinstance(a, Rows) and a.array.dtype.kind == "U" else a
-            return a if isinstance(a, np.ndarray) and a.dtype.kind == "U" else tensors(a)
-        return tree.map_structure(each, data)
-
-    def _prepare(self, batch, training=True):
-        """Before the first step: build the model, the losses, the metrics and the optimizer outside any trace."""
-        if self._compile_ready and self.built:
-            return
-        x, y, _ = batch
-        ours = type(self).train_step is Trainer.train_step and type(self).test_step is Trainer.test_step
-        losses, metrics = self._compile_losses, self._compile_metrics_list
-        needs = not self.built or any(c is not None and not c.built for c in (losses, metrics))
-        if needs:
-            try:
-                y_pred = self._dry_run(x)
-            except Exception:
-                if ours:
-                    raise
-                y_pred = None               # a model with a train_step of its own may have no call() for this data
-            if ours and self.compiled and losses is not None and any(p is None for p in tree.flatten(y_pred)):
-                raise ValueError(f"call() of model '{self.name}' returned {y_pred!r:.80}; wanted its outputs. Is a `return` missing at its end?")
-            if y_pred is not None and y is not None and self.compiled:
-                wrong_structure = False
-                try:
-                    targets = tensors(y)
-                    if losses is not None:
-                        losses.build(targets, y_pred)
-                    if metrics is not None:
-                        metrics.build(targets, y_pred, losses.losses if losses is not None else None)
-                except ValueError:
-                    if ours:
-                        raise
-                    wrong_structure = True
-                del wrong_structure
-            self._compile_output = y_pred
-        if self.compiled and self.optimizer is not None and training:
-            variables = {id(v): v for v in [*self._training_variables(), *self._compile_variables]}     # what is frozen for now may come back
-            if variables and not getattr(self.optimizer, "built", False):
-                order = {id(v): k for k, v in enumerate(self.weights)}
-                self.optimizer.build(sorted(variables.values(), key=lambda v: order[id(v)]))
-        for metric in self.metrics if self.compiled else ():
-            metric.variables                # made now, not inside a trace
-        self._compile_ready = training or self._compile_ready
-
-    def _dry_run(self, x):
-        """model(x) once for shapes; what it changed (random counters, recurrent states) is put back."""
-        kept = [(v, np.array(v.numpy())) for v in self.variables] if self.built else []
-        y_pred = self._call(self._tensors(x), False)
-        for variable, value in kept:
-            variable.assign(value)
-        self._clear_losses()
-        return y_pred
+    # ---- data and logs ----------------------------------------------------------------------------------------
 
     def _dtypes_of(self, x):
         """Casts that batches need: whole-number images for inputs declared float32."""
@@ -396,8 +127,6 @@ class Trainer:
         y_pred = getattr(self, "_compile_output", None)
         if y_pred is None or not self._compile_losses.built or type(self).train_step is not Trainer.train_step:
             return
-        from fastdl.training.compile import align
-
         preds = tree.flatten(y_pred)
         trues = align(source.data[1], y_pred, self._compile_losses.names, self._compile_losses.losses)
         for k, (loss, t, p) in enumerate(zip(self._compile_losses.losses, trues, preds)):
@@ -444,19 +173,17 @@ class Trainer:
         x: array, list or dict of arrays, DataFrame, generator, Sequence. y: targets. validation_split holds out the
         last part of the samples. >>> model.fit(x, y, epochs=5, validation_split=0.2)  # doctest: +SKIP
         """
-        from fastdl.callbacks import CallbackList
-
         self._must_be_compiled("fit")
         epochs = legacy.pop("nb_epoch", epochs)
         validation_steps = legacy.pop("nb_val_samples", validation_steps)
-        _legacy("fit", legacy)
-        verbose = _bar_wanted(verbose)
+        check_legacy("fit", legacy)
+        verbose = bar_wanted(verbose)
         epochs = epochs if config.max_epochs() is None else min(epochs, config.max_epochs())
         limit = config.max_steps_per_epoch()
         steps_per_epoch = limit if limit is not None and (steps_per_epoch is None or steps_per_epoch > limit) else steps_per_epoch
-        _check_verbose(verbose)
-        _check_count("epochs", epochs, 0)
-        _check_count("steps_per_epoch", steps_per_epoch, 1)
+        check_verbose(verbose)
+        check_count("epochs", epochs, 0)
+        check_count("steps_per_epoch", steps_per_epoch, 1)
         if validation_split and validation_data is None:
             if not fd_data.is_array_like(x):
                 raise bad_argument("validation_split", validation_split, "arrays as x: a generator has no last part",
@@ -528,12 +255,10 @@ class Trainer:
     def evaluate(self, x=None, y=None, batch_size=None, verbose="auto", sample_weight=None, steps=None, callbacks=None,
                  return_dict=False, **legacy):
         """The loss and the metrics on this data: a number, a list in the order of metrics_names, or a dict."""
-        from fastdl.callbacks import CallbackList
-
         self._must_be_compiled("evaluate")
-        _legacy("evaluate", legacy)
-        verbose = _bar_wanted(verbose)
-        _check_verbose(verbose)
+        check_legacy("evaluate", legacy)
+        verbose = bar_wanted(verbose)
+        check_verbose(verbose)
         source = fd_data.make_source(x, y, sample_weight, batch_size, dtypes_of=self._dtypes_of, steps=steps)
         self._prepare(source.first(), training=False)
         self._check_labels(source)
@@ -562,11 +287,9 @@ class Trainer:
     @leaves_no_thread
     def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None, **legacy):
         """y = model(x), batch by batch, as NumPy arrays."""
-        from fastdl.callbacks import CallbackList
-
-        _legacy("predict", legacy)
-        verbose = _bar_wanted(verbose)
-        _check_verbose(verbose)
+        check_legacy("predict", legacy)
+        verbose = bar_wanted(verbose)
+        check_verbose(verbose)
         source = fd_data.make_source(x, batch_size=batch_size, dtypes_of=self._dtypes_of, check=False, steps=steps)
         if not self.built:
             self._dry_run(source.first()[0])
@@ -638,50 +361,3 @@ class Trainer:
 
     def predict_generator(self, generator, steps=None, **kwargs):
         return self.predict(generator, steps=steps, **{"verbose": 0, **kwargs})
-
-
-def _shows_loss(metrics):
-    """A model that keeps its own 'loss' in its own train_step does not need ours."""
-    return not any(getattr(m, "name", None) == "loss" for m in metrics)
-
-
-def _in_order(logs):
-    """As Python numbers; by name as in Keras 3, or the loss first as in Keras 2."""
-    logs = {k: _to_python(v) for k, v in logs.items()}
-    return logs if config.compat() == "keras2" else dict(sorted(logs.items()))
-
-
-def _due(epoch, validation_freq):
-    if isinstance(validation_freq, int):
-        return (epoch + 1) % validation_freq == 0
-    return epoch + 1 in validation_freq
-
-
-def _bar_wanted(verbose):
-    return 0 if verbose == "auto" and not config.is_interactive_logging_enabled() else verbose
-
-
-def _check_verbose(verbose):
-    if verbose not in (0, 1, 2, "auto"):
-        raise bad_argument("verbose", repr(verbose), '0 (silent), 1 (bar), 2 (one line an epoch) or "auto"', "verbose=0 or 1")
-
-
-def _check_count(argument, value, least):
-    if value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise bad_argument(argument, repr(value), f"a whole number of at least {least}", f"{argument}={max(least, 10)}, for example")
-
-
-def _legacy(method, arguments):
-    """Arguments of Keras 2 that have no effect here; anything else is a spelling error."""
-    ignored = {"workers", "use_multiprocessing", "max_queue_size", "max_q_size", "pickle_safe", "nb_worker"}
-    for name in arguments:
-        if name not in ignored:
-            from fastdl.errors import did_you_mean
-
-            known = ("x", "y", "batch_size", "epochs", "verbose", "callbacks", "validation_split", "validation_data", "shuffle",
-                     "class_weight", "sample_weight", "initial_epoch", "steps_per_epoch", "validation_steps",
-                     "validation_batch_size", "validation_freq", "steps", "return_dict")
-            hint = did_you_mean(name, known)
-            raise TypeError(f"{method}() has no argument `{name}`.{hint}")
