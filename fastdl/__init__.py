@@ -21,7 +21,7 @@ _NAMES = {
     "Sequential": "models", "Model": "models", "Input": "layers", "Layer": "layers", "KerasTensor": "ops.symbolic",
     "Loss": "losses", "Metric": "metrics", "Optimizer": "optimizers", "Initializer": "initializers",
     "Regularizer": "regularizers", "SeedGenerator": "random", "Callback": "callbacks", "Constraint": "constraints",
-    "InputSpec": "layers", "name_scope": "layers.layer", "Operation": "ops.operation", "Function": "models.function",
+    "InputSpec": "layers", "name_scope": "layers.scopes", "Operation": "ops.operation", "Function": "models.function",
     "DTypePolicy": "dtype_policies", "FloatDTypePolicy": "dtype_policies", "StatelessScope": "ops.operation",
     "SymbolicScope": "ops.operation", "device": "ops.operation", "remat": "ops.operation", "RematScope": "ops.operation",
     "version": "dtype_policies",

@@ -14,7 +14,7 @@ from fastdl.config import (backend, epsilon, floatx, image_data_format, set_epsi
 from fastdl.core.function import function as _compiled
 from fastdl.core.tape import GradientTape
 from fastdl.core.tensor import Tensor, Variable, convert_to_tensor
-from fastdl.layers.layer import CallContext, _stack, name_scope  # noqa: F401
+from fastdl.layers.scopes import CallContext, _stack, name_scope  # noqa: F401
 from fastdl.ops import symbolic
 from fastdl.ops.symbolic import KerasTensor, flatten as _leaves
 from fastdl.random import SeedGenerator  # noqa: F401

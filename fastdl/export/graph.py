@@ -12,7 +12,8 @@ from fastdl.core import modes
 from fastdl.core.modes import Trace, reading
 from fastdl.core.primitive import REGISTRY
 from fastdl.core.tensor import Tensor, Variable, name_of
-from fastdl.layers.layer import Layer, _stack
+from fastdl.layers.layer import Layer
+from fastdl.layers.scopes import _stack
 from fastdl.primitives import elementwise, linalg, loss, movement, reduce
 from fastdl.primitives.attention import LOW
 from fastdl.ops.symbolic import flatten, pack_like

@@ -1,49 +1,23 @@
-"""Layer: what every layer and model shares (state tracking, building, masks, training flag, losses).
+"""Layer: what every layer and model shares: building, calling, masks, the training flag, losses, shapes, configs.
 
-State is found by walking attributes when it is asked for, so lists, dicts and re-assignment need no hooks.
+Its variables, and the walk that finds them, are in weights.py; what a layer accepts is in input_spec.py.
 """
 import contextlib
 import functools
 import inspect
-import threading
 
 import numpy as np
 
+from fastdl import config
 from fastdl.core.tensor import Tensor, Variable, convert_to_tensor
+from fastdl.errors import did_you_mean
 from fastdl.layers.input_spec import InputSpec, assert_input_compatibility  # noqa: F401  (InputSpec is public here)
+from fastdl.layers.scopes import CallContext, _outside_trace, _stack, name_scope
+from fastdl.layers.weights import Weights
 from fastdl.ops import symbolic
 from fastdl.ops.symbolic import KerasTensor, any_symbolic, flatten, map_structure
 
-_local = threading.local()
-LEGACY = ("input_shape", "input_dim", "batch_input_shape", "batch_shape", "batch_size", "input_length",
-          "weights", "input_dtype")
-
-
-def _stack(name):
-    if not hasattr(_local, name):
-        setattr(_local, name, [])
-    return getattr(_local, name)
-
-
-@contextlib.contextmanager
-def name_scope(name):
-    """Variables made inside get `name/` in front of their path."""
-    _stack("scopes").append(name)
-    try:
-        yield
-    finally:
-        _stack("scopes").pop()
-
-
-def _outside_trace():
-    """Variables are real even when the layer is first seen while a graph is traced."""
-    from fastdl.core import modes
-    return modes.reading(modes.eager) if modes.tracing() else contextlib.nullcontext()
-
-
-class CallContext:
-    def __init__(self, training, entry):
-        self.training, self.entry = training, entry
+LEGACY = ("input_shape", "input_dim", "batch_input_shape", "batch_shape", "batch_size", "input_length", "weights", "input_dtype")
 
 
 def serialize_value(name, value):
@@ -69,35 +43,14 @@ def _parameters(function):
     return inspect.signature(function).parameters
 
 
-_VARIABLE, _LAYER, _METRIC, _SEED, _MANY, _LEAF = range(6)
-_kinds = {}                              # type -> what a walk over attributes does with its objects
-
-
-def _kind(t):
-    if issubclass(t, Variable):
-        return _VARIABLE
-    if issubclass(t, Layer):
-        return _LAYER
-    if issubclass(t, (list, tuple, dict)):
-        return _MANY
-    if hasattr(t, "update_state") and hasattr(t, "result"):
-        return _METRIC
-    return _SEED if t.__name__ == "SeedGenerator" else _LEAF
-
-
-def _trained_first(variables):
-    return sorted(variables, key=lambda v: not v.trainable)
-
-
-class Layer(symbolic.Operation):
+class Layer(Weights, symbolic.Operation):
     """y = layer(x): weights made on first use, then call(x)."""
 
     def __new__(cls, *args, **kwargs):
         self = super().__new__(cls)
         d = self.__dict__
         d.update(_inbound_nodes=[], _outbound_nodes=[], _own=[], _losses=[], _trainable=True, built=False,
-                 _initialised=False, input_spec=None, supports_masking=False, _called=False, _lock_state=None,
-                 autocast=True)
+                 _initialised=False, input_spec=None, supports_masking=False, _called=False, autocast=True)
         try:
             bound = inspect.signature(cls.__init__).bind(self, *args, **kwargs)
             bound.apply_defaults()
@@ -121,7 +74,6 @@ class Layer(symbolic.Operation):
     def __init__(self, *, activity_regularizer=None, trainable=True, dtype=None, autocast=True, name=None, **kwargs):
         unknown = [k for k in kwargs if k not in LEGACY]
         if unknown:
-            from fastdl.errors import did_you_mean
             known = [p for p in _parameters(type(self).__init__) if p not in ("self", "kwargs")]
             known += ["name", "dtype", "trainable", "activity_regularizer"] + list(LEGACY)
             raise TypeError(f"{type(self).__name__} does not take the argument {unknown[0]!r}."
@@ -133,7 +85,6 @@ class Layer(symbolic.Operation):
             dtype = dtype.get("config", dtype).get("name")
         if dtype is not None and not isinstance(dtype, (str, type, np.dtype)):
             dtype = getattr(dtype, "compute_dtype", None) or str(dtype)
-        from fastdl import config
         self._dtype = str(np.dtype(dtype)) if dtype and dtype != "bfloat16" else config.floatx()
         if activity_regularizer is not None:
             from fastdl import regularizers
@@ -163,6 +114,7 @@ class Layer(symbolic.Operation):
     dtype = property(lambda self: self._dtype)
     compute_dtype = property(lambda self: self._dtype)
     variable_dtype = property(lambda self: self._dtype)
+
     @property
     def path(self):
         """Where the layer's weights lie: the names of the models and layers around it, and its own."""
@@ -176,147 +128,6 @@ class Layer(symbolic.Operation):
     @property
     def input_dtype(self):
         return self._dtype
-
-    # ------------------------------------------------------------ state
-    _untracked = frozenset(("_inbound_nodes", "_outbound_nodes", "_losses", "_init_args", "activity_regularizer",
-                            "_initial_weights", "input_spec"))
-
-    def _found(self):
-        """(own variables, sub-layers, metrics, seed generators) by walking the attributes, in order, once each."""
-        found, seen, skipped = ([], [], [], []), {id(self)}, self._untracked
-
-        def walk(pairs):
-            for key, x in pairs:
-                kind = _kinds.get(type(x))
-                if kind is None:
-                    kind = _kinds[type(x)] = _kind(type(x))
-                if kind is _LEAF or id(x) in seen or key and (key in skipped or key.startswith("_compile")):
-                    continue
-                seen.add(id(x))
-                if kind is not _MANY:
-                    found[kind].append(x)
-                elif x:
-                    walk([(None, v) for v in (x.values() if isinstance(x, dict) else x)])
-
-        walk(list(self.__dict__.items()))
-        return found
-
-    @property
-    def _layers(self):
-        return self._found()[1]
-
-    def _walked(self):
-        """(layer, what it holds) of this layer and all below it, each once, in depth."""
-        stack, seen = [self], set()
-        while stack:
-            layer = stack.pop()
-            if id(layer) not in seen:
-                seen.add(id(layer))
-                found = layer._found()
-                yield layer, found
-                stack += reversed(found[1])
-
-    def _flatten_layers(self, include_self=True, recursive=True):
-        out = [layer for layer, _ in self._walked()] if recursive else [self, *self._layers]
-        return out if include_self else out[1:]
-
-    def _collect(self, pick):
-        """pick(what a layer holds) of all layers, each object once."""
-        return list({id(v): v for _, found in self._walked() for v in pick(found)}.values())
-
-    @property
-    def _own_weights(self):
-        return _trained_first(self._found()[0])
-
-    @property
-    def weights(self):
-        return self._collect(lambda found: _trained_first(found[0]))
-
-    @property
-    def variables(self):
-        return self._collect(lambda found: _trained_first(found[0]) + [s.state for s in found[3]]
-                             + [v for m in found[2] for v in m.variables])
-
-    @property
-    def trainable_weights(self):
-        return self._collect_trainable() if self.trainable else []
-
-    trainable_variables = trainable_weights
-
-    def _collect_trainable(self):
-        out, seen = [], set()
-
-        def visit(layer):
-            if not layer._trainable or id(layer) in seen:
-                return
-            seen.add(id(layer))
-            variables, layers = layer._found()[:2]
-            for v in variables:
-                if v.trainable and id(v) not in seen:
-                    seen.add(id(v))
-                    out.append(v)
-            for sub in layers:
-                visit(sub)
-
-        visit(self)
-        return out
-
-    @property
-    def non_trainable_weights(self):
-        taken = {id(v) for v in self.trainable_weights}
-        return [v for v in self.weights if id(v) not in taken]
-
-    @property
-    def non_trainable_variables(self):
-        taken = {id(v) for v in self.trainable_weights}
-        return [v for v in self.variables if id(v) not in taken]
-
-    @property
-    def metrics(self):
-        return self._collect(lambda found: found[2])
-
-    @property
-    def metrics_variables(self):
-        return [v for m in self.metrics for v in m.variables]
-
-    @property
-    def trainable(self):
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value):
-        for layer in self._flatten_layers():
-            layer.__dict__["_trainable"] = bool(value)
-
-    def add_weight(self, shape=None, initializer=None, dtype=None, trainable=True, autocast=True, regularizer=None,
-                   constraint=None, aggregation="none", name=None, **kwargs):
-        """A new Variable of this layer; initializer: name, object or function of (shape, dtype)."""
-        if isinstance(shape, str):                     # the oldest spelling puts the name first
-            shape, name = (initializer if isinstance(initializer, (list, tuple)) else None), shape
-            initializer = kwargs.pop("initializer", None)
-        from fastdl import constraints, initializers, regularizers
-        shape = () if shape is None else tuple(shape) if isinstance(shape, (list, tuple)) else (shape,)
-        if any(s is None for s in shape):
-            raise ValueError(f"Layer '{self.name}' cannot make the weight {name!r} of shape {shape}: a size is None. "
-                             "Give the input's size, e.g. Input(shape=(28,)) instead of Input(shape=(None,)).")
-        dtype = str(np.dtype(dtype)) if dtype else self.variable_dtype
-        if initializer is None:
-            initializer = "glorot_uniform" if dtype.startswith("float") else "zeros"
-        initializer = initializers.get(initializer)
-        for budget in _stack("budgets"):               # a file is being read: it must be able to fill what it asks for
-            budget.take(shape, dtype)
-        with _outside_trace():
-            v = Variable(initializer, shape=shape, dtype=dtype, trainable=trainable, name=name or "variable")
-        scopes = list(_stack("scopes"))
-        if not scopes or scopes[-1] != self.name:
-            scopes.append(self.name)
-        v.path = "/".join(scopes + [v.name])
-        v.regularizer, v.constraint = regularizers.get(regularizer), constraints.get(constraint)
-        v.overwrite_with_gradient = bool(kwargs.get("overwrite_with_gradient"))
-        self._own.append(v)
-        return v
-
-    add_variable = add_weight
 
     # ------------------------------------------------------------ losses
     def add_loss(self, loss, inputs=None):
@@ -364,8 +175,7 @@ class Layer(symbolic.Operation):
         return _parameters(cls.call)
 
     def _takes(self, name):
-        p = self._call_parameters()
-        return name in p
+        return name in self._call_parameters()
 
     def _maybe_build(self, arguments):
         if self.built:
@@ -574,43 +384,7 @@ class Layer(symbolic.Operation):
     def get_output_shape_at(self, index):
         return map_structure(lambda t: t.shape, self.get_output_at(index))
 
-    # ------------------------------------------------------------ weights as arrays
-    def get_weights(self):
-        return [np.array(w.numpy()) for w in self.weights]
-
-    def set_weights(self, weights):
-        mine = self.weights
-        if not isinstance(weights, (list, tuple)):
-            raise ValueError(f"set_weights() of layer '{self.name}' received {type(weights).__name__}; it wants one array "
-                             f"per weight: pass a list, e.g. set_weights([kernel, bias]).")
-        if len(weights) != len(mine):
-            raise ValueError(f"set_weights() of layer '{self.name}' received {len(weights)} arrays; it has {len(mine)} "
-                             f"weights: {[(w.name, tuple(w.shape)) for w in mine][:8]}."
-                             + ("" if self.built else " The layer is not built yet: call it, or build(input_shape), first."))
-        for w, a in zip(mine, weights):
-            if tuple(np.shape(a)) != tuple(w.shape):
-                raise ValueError(f"Weight {w.name!r} of layer '{self.name}' has shape {tuple(w.shape)}; "
-                                 f"the given array has {np.shape(a)}.")
-        for w, a in zip(mine, weights):
-            w.assign(np.asarray(a, dtype=w.dtype))
-
-    def count_params(self):
-        if not self.built:
-            raise ValueError(f"Layer '{self.name}' is not built, so its weights do not exist yet. Call it on data, "
-                             "or call build(input_shape), before count_params().")
-        return int(sum(int(np.prod(w.shape)) for w in self.weights))
-
-    def save_own_variables(self, store):
-        for i, v in enumerate(self._own_weights):
-            store[str(i)] = v.numpy()
-
-    def load_own_variables(self, store):
-        own = self._own_weights
-        if len(store) != len(own):
-            raise ValueError(f"Layer '{self.name}' has {len(own)} weights but the file holds {len(store)} for it.")
-        for i, v in enumerate(own):
-            v.assign(np.asarray(store[str(i)]))
-
+    # ------------------------------------------------------------ config
     def get_build_config(self):
         shape = self.__dict__.get("_build_shape")
         return None if shape is None else {"input_shape": shape}
@@ -623,7 +397,6 @@ class Layer(symbolic.Operation):
             self.build(tuple(shape) if isinstance(shape, list) and all(s is None or isinstance(s, int) for s in shape)
                        else shape)
 
-    # ------------------------------------------------------------ config
     def get_config(self):
         """The constructor's arguments, read back from attributes of the same names."""
         config = {"name": self.name, "trainable": self._trainable, "dtype": self._dtype}

@@ -7,7 +7,8 @@ import types
 from fastdl import activations, config, ops
 from fastdl.core import state
 from fastdl.core.tensor import Variable, convert_to_tensor
-from fastdl.layers.layer import InputSpec, Layer, _outside_trace, serialize_value
+from fastdl.layers.layer import InputSpec, Layer, serialize_value
+from fastdl.layers.scopes import _outside_trace
 from fastdl.layers.loop import build_cell, check_cell, initial_states, output_size_of, reset_masks, rnn, states_of, step_of
 from fastdl.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
 from fastdl.ops.symbolic import flatten, map_structure

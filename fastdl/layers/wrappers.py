@@ -1,6 +1,7 @@
 """Layers around layers: Wrapper, Bidirectional (a recurrent layer in both directions), TimeDistributed (a layer at every step)."""
 from fastdl import ops
-from fastdl.layers.layer import InputSpec, Layer, _outside_trace, serialize_value
+from fastdl.layers.layer import InputSpec, Layer, serialize_value
+from fastdl.layers.scopes import _outside_trace
 from fastdl.ops import symbolic
 from fastdl.ops.symbolic import flatten, map_structure
 

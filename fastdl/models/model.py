@@ -8,7 +8,8 @@ import numpy as np
 from fastdl.core import state
 from fastdl.core.function import function
 from fastdl.core.tensor import Tensor
-from fastdl.layers.layer import Layer, _stack
+from fastdl.layers.layer import Layer
+from fastdl.layers.scopes import _stack
 from fastdl.ops import symbolic
 from fastdl.training.trainer import Trainer
 

@@ -72,7 +72,7 @@ class Sequential(Model):
         if old is not None and old._graph_inputs[0] is start and old._sequence_ids == [id(l) for l in self._sequence[:-1]]:
             x = self._sequence[-1](old._graph_outputs[0])          # one more layer: extend
         else:
-            from fastdl.layers.layer import name_scope
+            from fastdl.layers.scopes import name_scope
             with name_scope(self.name):
                 for layer in self._sequence:
                     x = layer(x)

@@ -59,12 +59,12 @@ class Budget:
                             "Fix: if you trust it, pass allow_large=True.")
 
     def __enter__(self):
-        from fastdl.layers.layer import _stack
+        from fastdl.layers.scopes import _stack
         _stack("budgets").append(self)
         return self
 
     def __exit__(self, *_):
-        from fastdl.layers.layer import _stack
+        from fastdl.layers.scopes import _stack
         _stack("budgets").remove(self)
 
 
