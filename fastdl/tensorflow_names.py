@@ -4,25 +4,20 @@ No TensorFlow is behind them; a name without a counterpart is an AttributeError 
 """
 import types
 
-SAME = set("""abs add argsort cast cos cosh divide einsum equal exp expand_dims eye floor greater greater_equal less
-    less_equal linspace log logical_and logical_not logical_or maximum minimum multiply negative not_equal
-    norm ones ones_like repeat reshape round rsqrt sign sin sinh size square squeeze sqrt stack
-    stop_gradient subtract tan tanh tensordot tile while_loop zeros zeros_like sigmoid""".split())
+SAME = set("""abs add argsort broadcast_to cast cholesky cond convert_to_tensor cos cosh det divide einsum equal erf exp expand_dims
+    eye floor greater greater_equal in_top_k inv is_tensor less less_equal linspace log logical_and logical_not logical_or maximum
+    minimum mod moments multiply negative norm not_equal ones ones_like qr repeat reshape roll round rsqrt segment_sum sigmoid sign sin
+    sinh size sqrt square squeeze stack stop_gradient subtract svd tan tanh tensordot tile top_k unstack vectorized_map while_loop
+    zeros zeros_like""".split())
 RENAMED = {
-    "GradientTape": "GradientTape", "Variable": "Variable", "Tensor": "Tensor",
-    "convert_to_tensor": "ops.convert_to_tensor", "is_tensor": "ops.is_tensor", "concat": "ops.concatenate",
-    "fill": "ops.full", "pow": "ops.power", "mod": "ops.mod", "range": "ops.arange", "rank": "ops.ndim",
-    "unstack": "ops.unstack", "stack": "ops.stack", "clip_by_value": "ops.clip", "reverse": "ops.flip",
-    "roll": "ops.roll", "cond": "ops.cond", "vectorized_map": "ops.vectorized_map", "reduce_mean": "ops.mean",
-    "reduce_sum": "ops.sum", "reduce_max": "ops.max", "reduce_min": "ops.min", "reduce_prod": "ops.prod",
-    "reduce_any": "ops.any", "reduce_all": "ops.all", "reduce_std": "ops.std", "reduce_variance": "ops.var",
-    "reduce_logsumexp": "ops.logsumexp", "broadcast_to": "ops.broadcast_to", "erf": "ops.erf",
-    "is_nan": "ops.isnan", "atan2": "ops.arctan2", "segment_sum": "ops.segment_sum", "top_k": "ops.top_k",
-    "in_top_k": "ops.in_top_k", "inv": "ops.inv", "det": "ops.det", "svd": "ops.svd", "qr": "ops.qr",
-    "cholesky": "ops.cholesky", "normal": "random.normal", "uniform": "random.uniform",
-    "truncated_normal": "random.truncated_normal", "set_seed": "utils.set_random_seed",
-    "resize": "ops.image.resize", "rgb_to_grayscale": "ops.image.rgb_to_grayscale",
-    "Dataset": "utils.dataset.Dataset", "moments": "ops.moments", "map_fn": "ops.map",
+    "GradientTape": "GradientTape", "Variable": "Variable", "Tensor": "Tensor", "Dataset": "utils.dataset.Dataset",
+    "concat": "ops.concatenate", "fill": "ops.full", "pow": "ops.power", "range": "ops.arange",
+    "rank": "ops.ndim", "clip_by_value": "ops.clip", "reverse": "ops.flip", "is_nan": "ops.isnan", "atan2": "ops.arctan2",
+    "reduce_mean": "ops.mean", "reduce_sum": "ops.sum", "reduce_max": "ops.max", "reduce_min": "ops.min",
+    "reduce_prod": "ops.prod", "reduce_any": "ops.any", "reduce_all": "ops.all", "reduce_std": "ops.std",
+    "reduce_variance": "ops.var", "reduce_logsumexp": "ops.logsumexp", "map_fn": "ops.map",
+    "normal": "random.normal", "uniform": "random.uniform", "truncated_normal": "random.truncated_normal",
+    "set_seed": "utils.set_random_seed", "resize": "ops.image.resize", "rgb_to_grayscale": "ops.image.rgb_to_grayscale",
 }
 RENAMED.update({f"nn.{k}": f"activations.{k}" for k in (
     "relu relu6 elu selu gelu silu swish softplus softsign leaky_relu softmax log_softmax").split()})
