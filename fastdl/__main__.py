@@ -121,7 +121,8 @@ def convnet():
     layers = keras.layers
 
     def convolution(filters):
-        return [layers.Conv2D(filters, 3, padding="same", use_bias=False), layers.BatchNormalization(momentum=0.9), layers.Activation("relu")]
+        return [layers.Conv2D(filters, 3, padding="same", use_bias=False), layers.BatchNormalization(momentum=0.9),
+                layers.Activation("relu")]
 
     return keras.Sequential([
         keras.Input((28, 28, 1)),

@@ -116,7 +116,8 @@ def get(identifier):
         return identifier()
     if callable(identifier):
         return identifier
-    raise bad_argument("constraint", repr(identifier), "a name, a Constraint or a function weight -> weight", 'use for example "non_neg" or MaxNorm(2)')
+    raise bad_argument("constraint", repr(identifier), "a name, a Constraint or a function weight -> weight",
+                       'use for example "non_neg" or MaxNorm(2)')
 
 
 from fastdl.errors import names_of as _names_of  # noqa: E402

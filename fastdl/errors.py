@@ -30,9 +30,11 @@ def did_you_mean(name, candidates):
 def names_of(module):
     """A module's __getattr__ that suggests the nearest of its names: `__getattr__ = names_of(globals())`."""
     def missing(name):
-        here = module["__name__"]
-        hint = "" if name.startswith("__") else did_you_mean(name, [k for k, v in module.items() if k[0] != "_" and not inspect.ismodule(v)])
-        raise AttributeError(f"module {here!r} has no attribute {name!r}.{hint}")
+        if name.startswith("__"):                        # asked for by every `from module import`: quickly
+            hint = ""
+        else:
+            hint = did_you_mean(name, [k for k, v in module.items() if k[0] != "_" and not inspect.ismodule(v)])
+        raise AttributeError(f"module {module['__name__']!r} has no attribute {name!r}.{hint}")
     return missing
 
 

@@ -284,8 +284,10 @@ def _scaled(name, doc, scale, mode, distribution):
     return type(name, (VarianceScaling,), dict(__doc__=doc, __module__=__name__, __init__=__init__, get_config=get_config))
 
 
-GlorotUniform = _scaled("GlorotUniform", "y ~ U(-a, a), a = sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010)", 1.0, "fan_avg", "uniform")
-GlorotNormal = _scaled("GlorotNormal", "y ~ N(0, 2 / (fan_in + fan_out)), truncated (Glorot and Bengio 2010)", 1.0, "fan_avg", "truncated_normal")
+GlorotUniform = _scaled("GlorotUniform", "y ~ U(-a, a), a = sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010)",
+                        1.0, "fan_avg", "uniform")
+GlorotNormal = _scaled("GlorotNormal", "y ~ N(0, 2 / (fan_in + fan_out)), truncated (Glorot and Bengio 2010)",
+                       1.0, "fan_avg", "truncated_normal")
 HeUniform = _scaled("HeUniform", "y ~ U(-a, a), a = sqrt(6 / fan_in) (He et al. 2015)", 2.0, "fan_in", "uniform")
 HeNormal = _scaled("HeNormal", "y ~ N(0, 2 / fan_in), truncated (He et al. 2015)", 2.0, "fan_in", "truncated_normal")
 LecunUniform = _scaled("LecunUniform", "y ~ U(-a, a), a = sqrt(3 / fan_in) (LeCun et al. 1998)", 1.0, "fan_in", "uniform")

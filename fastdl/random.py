@@ -176,7 +176,8 @@ def dropout(inputs, rate, noise_shape=None, seed=None):
     if noise_shape is None:
         return draws.dropout(x, key(seed), rate=float(rate))
     if len(noise_shape) != x.ndim or any(n not in (None, 1, s) for n, s in zip(noise_shape, x.shape)):
-        raise bad_argument("noise_shape", tuple(noise_shape), f"for each size of {x.shape} that size, 1 or None", "use 1 on the axes that share a mask")
+        raise bad_argument("noise_shape", tuple(noise_shape), f"for each size of {x.shape} that size, 1 or None",
+                           "use 1 on the axes that share a mask")
     ones = np.ones([s if n is None else int(n) for n, s in zip(noise_shape, x.shape)], x.dtype)
     return E.mul(x, draws.dropout(Tensor(ones), key(seed), rate=float(rate)))
 

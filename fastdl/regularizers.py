@@ -87,7 +87,8 @@ class OrthogonalRegularizer(Regularizer):
     def __init__(self, factor=0.01, mode="rows"):
         self.factor = _factor("factor", factor)
         if mode not in ("rows", "columns"):
-            raise ValueError(f"OrthogonalRegularizer: mode={mode!r} is unknown.{did_you_mean(mode, ['rows', 'columns'])} Known: rows, columns.")
+            hint = did_you_mean(mode, ["rows", "columns"])
+            raise ValueError(f"OrthogonalRegularizer: mode={mode!r} is unknown.{hint} Known: rows, columns.")
         self.mode = mode
 
     def __call__(self, x):
@@ -143,7 +144,8 @@ def get(identifier):
         return identifier()
     if callable(identifier):
         return identifier
-    raise bad_argument("regularizer", repr(identifier), "a name, a Regularizer or a function weight -> scalar", 'use for example "l2" or L2(0.01)')
+    raise bad_argument("regularizer", repr(identifier), "a name, a Regularizer or a function weight -> scalar",
+                       'use for example "l2" or L2(0.01)')
 
 
 from fastdl.errors import names_of as _names_of  # noqa: E402

@@ -42,7 +42,9 @@ def map_structure_up_to(shallow_structure, func, *structures):
     if not is_nested(shallow_structure):
         return func(*structures)
     made = {k: map_structure_up_to(node, func, *(s[k] for s in structures)) for k, node in _items(shallow_structure)}
-    return {k: made[k] for k in shallow_structure} if isinstance(shallow_structure, dict) else _rebuild(shallow_structure, list(made.values()))
+    if isinstance(shallow_structure, dict):
+        return {k: made[k] for k in shallow_structure}
+    return _rebuild(shallow_structure, list(made.values()))
 
 
 def map_shape_structure(func, structure):

@@ -77,8 +77,9 @@ def _convnext(kind, depths, widths, top_hash, notop_hash):
             return layers.Dense(classes, activation=activation, name=name + "_head_dense")(x)
 
         return assemble(_body(depths, widths, name, include_preprocessing), top, files, size=224, least=32, name=name,
-                        include_top=include_top, weights=weights, input_tensor=input_tensor, input_shape=input_shape, pooling=pooling, classes=classes,
-                        classifier_activation=classifier_activation, finish=lambda: layers.LayerNormalization(epsilon=1e-6))
+                        include_top=include_top, weights=weights, input_tensor=input_tensor, input_shape=input_shape, pooling=pooling,
+                        classes=classes, classifier_activation=classifier_activation,
+                        finish=lambda: layers.LayerNormalization(epsilon=1e-6))
 
     return describe(make, f"ConvNeXt{kind}", 224, "Liu et al. 2022")
 

@@ -115,8 +115,8 @@ class BackupAndRestore(Callback):
         now = [s.describe() for s in self._sources]
         if now != state["data"]:
             before, after = next(((a, b) for a, b in zip(state["data"], now) if a != b), (state["data"], now))
-            raise FileError(f"{self.path} is of a training on other data: {before} then, {after} now. Fix: call fit() with the same data and "
-                            f"batch_size to go on, or delete {self.path}* to start anew.")
+            raise FileError(f"{self.path} is of a training on other data: {before} then, {after} now. Fix: call fit() with the same "
+                            f"data and batch_size to go on, or delete {self.path}* to start anew.")
 
     def _put_back(self, state):
         from fastdl.saving import checkpoint

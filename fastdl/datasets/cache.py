@@ -236,7 +236,8 @@ def read_npz(path):
                     if not isinstance(value, np.ndarray) or value.shape != shape:
                         raise FileError(f"{path} ({member}) holds something other than the array of shape {shape} it announces.")
                 else:
-                    value = np.frombuffer(rest, dtype, int(np.prod(shape, dtype=np.int64))).reshape(shape, order="F" if fortran else "C").copy()
+                    flat = np.frombuffer(rest, dtype, int(np.prod(shape, dtype=np.int64)))
+                    value = flat.reshape(shape, order="F" if fortran else "C").copy()
                 arrays[member[:-4]] = value
     except (zipfile.BadZipFile, ValueError, EOFError, OSError) as error:
         if isinstance(error, FileError):

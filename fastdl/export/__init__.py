@@ -33,7 +33,8 @@ def export(model, filepath, format=None, verbose=True, input_signature=None, **o
     if format not in FORMATS or other:
         if other:
             raise TypeError(f"export() has no argument {sorted(other)[0]!r}. It takes filepath, format, verbose and input_signature.")
-        raise bad_argument("format", repr(format if format is not None else path), 'a path that ends in .onnx or .py, or format="onnx" or "torch"',
+        raise bad_argument("format", repr(format if format is not None else path),
+                           'a path that ends in .onnx or .py, or format="onnx" or "torch"',
                            'model.export("m.onnx") or model.export("m.py")')
     if not model.built and input_signature is None:
         raise ExportError(f"The model '{model.name}' has no weights yet: call it on data, or build(input_shape), before export(), or pass "
@@ -47,7 +48,8 @@ def export(model, filepath, format=None, verbose=True, input_signature=None, **o
     except (ExportError, ImportError):
         raise
     except Exception as error:
-        raise ExportError(f"The model '{model.name}' was written as {format}, but what should run it refuses: {error} Nothing was saved.") from error
+        raise ExportError(f"The model '{model.name}' was written as {format}, but what should run it refuses: {error} "
+                          "Nothing was saved.") from error
     worst, scale = (None, 1.0) if got is None else difference(model, graph, feeds, got)
     for name, data in files.items():
         os.makedirs(os.path.dirname(name) or ".", exist_ok=True)
@@ -59,8 +61,8 @@ def export(model, filepath, format=None, verbose=True, input_signature=None, **o
         print(f"{said}; " + (f"not compared: {runner} is not installed" if got is None else
                              f"{runner} differs by at most {worst:.2g} on {len(feeds[0]) if feeds else 0} samples"))
     if worst is not None and not worst <= 1e-3 * max(1.0, scale):
-        warnings.warn(f"export: {runner} computes something else than fastdl: the largest difference is {worst:.3g}, the largest output {scale:.3g}. "
-                      "Please do not use the file, and report the model.", stacklevel=3)
+        warnings.warn(f"export: {runner} computes something else than fastdl: the largest difference is {worst:.3g}, the largest "
+                      f"output {scale:.3g}. Please do not use the file, and report the model.", stacklevel=3)
     return worst
 
 
@@ -68,7 +70,8 @@ def _onnx(graph, name, path, feeds):
     from fastdl.export import onnx
     made = onnx.write(graph, name)
     data = made.SerializeToString()
-    return {path: data}, onnx.compare(data, feeds), "onnxruntime", f"{path}: {len(made.graph.node)} ONNX nodes, opset {made.opset_import[0].version}"
+    said = f"{path}: {len(made.graph.node)} ONNX nodes, opset {made.opset_import[0].version}"
+    return {path: data}, onnx.compare(data, feeds), "onnxruntime", said
 
 
 def _torch(graph, name, path, feeds):

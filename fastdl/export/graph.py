@@ -22,7 +22,8 @@ from fastdl.ops.symbolic import flatten, pack_like
 # what depends on evenness; a model that fails on it (skip connections want even images) is judged by the first two.
 BATCH = 13, 17, 19
 PRIMES = [p for p in range(3, 200) if all(p % d for d in range(2, p))]
-SIZES = [64 * p for p in PRIMES], [64 * p for p in PRIMES[2:] + [211, 223]], [p for p in range(301, 1500) if all(p % d for d in range(2, 40))]
+SIZES = ([64 * p for p in PRIMES], [64 * p for p in PRIMES[2:] + [211, 223]],
+         [p for p in range(301, 1500) if all(p % d for d in range(2, 40))])
 
 
 class ExportError(ValueError):
@@ -169,7 +170,8 @@ class Graph:
 
     def __init__(self, inputs, outputs, steps, input_names, output_names, notes, pack):
         self.inputs, self.outputs, self.steps, self.notes = inputs, outputs, steps, notes
-        self.input_names, self.output_names, self.pack = input_names, output_names, pack        # pack(leaves): what the model is called with
+        self.input_names, self.output_names = input_names, output_names
+        self.pack = pack                                          # pack(leaves): what the model is called with
 
     def size(self, sizes, near=()):
         """An int, a Size that gives these numbers in every trace, or None."""
@@ -242,7 +244,8 @@ def _run(model, signature, pack, which, apart):
     def size(k, axis):
         return SIZES[which][axis + 3 * k * apart] if axis else BATCH[which]
 
-    tensors = [Tensor(None, [size(k, a) if s is None else s for a, s in enumerate(shape)], dtype) for k, (_, shape, dtype) in enumerate(signature)]
+    tensors = [Tensor(None, [size(k, a) if s is None else s for a, s in enumerate(shape)], dtype)
+               for k, (_, shape, dtype) in enumerate(signature)]
     with reading(Recorder()) as recorder:
         made = model(pack(tensors), training=False)
         out = flatten(made)
@@ -272,8 +275,8 @@ def trace(model, input_signature=None):
             try:
                 runs = [_run(model, signature, pack, k, apart) for k in (0, 1)]
             except Exception as error:
-                raise ExportError(f"The model cannot be exported for inputs of any size: {str(error).rstrip('.')}. Fix: give the axes sizes in "
-                                  "Input(shape=...), or pass input_signature=[(batch, ...)].") from error
+                raise ExportError(f"The model cannot be exported for inputs of any size: {str(error).rstrip('.')}. Fix: give the axes "
+                                  "sizes in Input(shape=...), or pass input_signature=[(batch, ...)].") from error
         try:
             runs.append(_run(model, signature, pack, 2, apart))
         except Exception:
@@ -338,7 +341,8 @@ class _Aligned:
                 bodies, inner = [n[3]["body"] for n in nodes], None
                 starts = self.new(zip(*[b.made[0] for b in bodies]))
                 inner = self.steps(bodies)
-                attrs = dict(attrs, body=Body(starts, [self.known(list(t), inner, owner) for t in zip(*[b.made[1] for b in bodies])], inner))
+                ends = [self.known(list(t), inner, owner) for t in zip(*[b.made[1] for b in bodies])]
+                attrs = dict(attrs, body=Body(starts, ends, inner))
             else:
                 varying = {a: [n[3][a] for n in nodes] for a in attrs if any(not _same(n[3][a], attrs[a]) for n in nodes[1:])}
             steps.append(Step(prim.name, ins, self.new(zip(*[n[2] for n in nodes])), attrs, varying, owner))
@@ -361,8 +365,8 @@ def _constant(arrays, steps, layers):
     elif first.ndim == 1 and all((a == np.arange(a.size)).all() for a in arrays):
         steps.append(Step("iota", (), (made,), dict(n=first.size), dict(n=[a.size for a in arrays]), layers))
     else:
-        raise Step("", (), (), {}, {}, layers).refuse("it computes with numbers that depend on a size that varies. Fix: give that axis a size in "
-                                                      "Input(shape=...), or pass input_signature=[(None, ...)].")
+        raise Step("", (), (), {}, {}, layers).refuse("it computes with numbers that depend on a size that varies. Fix: give that axis "
+                                                      "a size in Input(shape=...), or pass input_signature=[(None, ...)].")
     return made
 
 
@@ -463,8 +467,8 @@ class Writer:
                 raise step.refuse(f"{self.format} has nothing that computes its `{step.name}`{drawn}.")
             loose = set(step.varying) - set(self.varying.get(step.name, ()))
             if loose:
-                raise step.refuse(f"its `{step.name}` depends on a size that varies ({', '.join(sorted(loose))}). Fix: give that axis a size in "
-                                  "Input(shape=...), or pass input_signature=[(None, ...)].")
+                raise step.refuse(f"its `{step.name}` depends on a size that varies ({', '.join(sorted(loose))}). Fix: give that axis a "
+                                  "size in Input(shape=...), or pass input_signature=[(None, ...)].")
             if rule is None:
                 self.join_elementwise(step)
             else:
@@ -480,8 +484,8 @@ class Writer:
     def found(self, sizes, near=()):
         size = self.graph.size(tuple(sizes), near)
         if size is None:
-            raise self.step.refuse(f"its `{self.step.name}` needs a size that does not follow from the sizes of the inputs ({sizes}). Fix: give the "
-                                   "axes sizes in Input(shape=...), or pass input_signature=[(None, ...)].")
+            raise self.step.refuse(f"its `{self.step.name}` needs a size that does not follow from the sizes of the inputs ({sizes}). "
+                                   "Fix: give the axes sizes in Input(shape=...), or pass input_signature=[(None, ...)].")
         return size
 
     def same_padding(self, step, x, kernel, strides, dilation):
@@ -512,7 +516,8 @@ class Writer:
     def get_first(self, v):
         """Its name, channels second."""
         if v not in self.first:
-            self.first[v] = self.constant(np.transpose(v.array, to_first(v.ndim)), v) if v.known else self.turn(self.last[v], to_first(v.ndim), v)
+            turned = to_first(v.ndim)
+            self.first[v] = self.constant(np.transpose(v.array, turned), v) if v.known else self.turn(self.last[v], turned, v)
         return self.first[v]
 
     def is_first(self, v):

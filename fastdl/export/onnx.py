@@ -292,8 +292,8 @@ class Onnx(Writer):
 
     def do_flip(self, step, x, axes):
         axes = [int(a) % x.ndim for a in axes]
-        self.last[step.outs[0]] = self.add("Slice", [self.get(x), self.ints(*[-1] * len(axes)), self.ints(*[-FAR] * len(axes)), self.ints(*axes),
-                                                     self.ints(*[-1] * len(axes))])
+        back, far = [-1] * len(axes), [-FAR] * len(axes)
+        self.last[step.outs[0]] = self.add("Slice", [self.get(x), self.ints(*back), self.ints(*far), self.ints(*axes), self.ints(*back)])
 
     def do_slice(self, node, x, start, stop, step):
         starts, stops = node.varying.get("start", [start] * len(x.shapes)), node.varying.get("stop", [stop] * len(x.shapes))
@@ -327,7 +327,8 @@ class Onnx(Writer):
         paddings = [paddings[a] for a in to_first(x.ndim)] if first else paddings
         if not value and any(s.name in ("max_pool", "average_pool") for s, _ in self.users.get(step.outs[0], ())):
             value = np.finfo("float32").tiny                    # onnxruntime takes zeros for the pool's own padding, which is none or -inf
-        ins = [self.first[x] if first else self.get(x), self.ints(*[p[0] for p in paddings], *[p[1] for p in paddings]), self.scalar(value, x)]
+        around = [p[0] for p in paddings] + [p[1] for p in paddings]
+        ins = [self.first[x] if first else self.get(x), self.ints(*around), self.scalar(value, x)]
         (self.first if first else self.last)[step.outs[0]] = self.add("Pad", ins)
 
     def do_concat(self, step, *xs, axis):
@@ -451,7 +452,8 @@ class Onnx(Writer):
 
 for _name, _op in dict(sum="ReduceSum", mean="ReduceMean", max="ReduceMax", min="ReduceMin", prod="ReduceProd", any="ReduceMax",
                        all="ReduceMin").items():
-    setattr(Onnx, f"do_{_name}", (lambda op: lambda self, step, x, axis=None, keepdims=False: self.reduce(step, op, x, axis, keepdims))(_op))
+    setattr(Onnx, f"do_{_name}",
+            (lambda op: lambda self, step, x, axis=None, keepdims=False: self.reduce(step, op, x, axis, keepdims))(_op))
 
 
 def write(graph, name):
@@ -481,8 +483,8 @@ def write(graph, name):
     import fastdl
     name = re.sub(r"[^A-Za-z0-9_]+", "_", name) or "model"
     made = onnx.helper.make_model(onnx.helper.make_graph(writer.nodes, name, ends, outputs, writer.initializers),
-                                  opset_imports=[onnx.helper.make_opsetid("", writer.opset)], ir_version=IR[writer.opset], producer_name="fastdl",
-                                  producer_version=fastdl.__version__)
+                                  opset_imports=[onnx.helper.make_opsetid("", writer.opset)], ir_version=IR[writer.opset],
+                                  producer_name="fastdl", producer_version=fastdl.__version__)
     onnx.checker.check_model(made, full_check=True)
     return made
 

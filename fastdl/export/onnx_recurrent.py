@@ -26,7 +26,8 @@ class Recurrent:
         if not all(v.known for v in (w, u, b)):
             raise step.refuse("its weights are computed by other layers, which the ONNX operators of recurrent layers do not take.")
         if any(v.dtype != "bool" for v in more):
-            raise step.refuse("it drops parts of its state, which only training does. Fix: export the model as it predicts, training=False.")
+            raise step.refuse("it drops parts of its state, which only training does. Fix: export the model as it predicts, "
+                              "training=False.")
         units, both = u.shape[0], np.zeros_like(b.array)
         bias, second = (b.array[0], b.array[1]) if b.array.ndim == 2 else (b.array, both)
         biases = np.concatenate([gates(bias, order), gates(second, order)])[None]

@@ -11,26 +11,23 @@ import numpy as np
 from fastdl.export.graph import Size, Writer, moved_axis, to_first, to_last
 from fastdl.export.torch_layers import Layers
 
-UNARY = dict(neg="-{0}", sign="torch.sign({0})", abs="torch.abs({0})", square="torch.square({0})", sqrt="torch.sqrt({0})", rsqrt="torch.rsqrt({0})",
-             exp="torch.exp({0})", expm1="torch.expm1({0})", log="torch.log({0})", log1p="torch.log1p({0})", sin="torch.sin({0})",
-             cos="torch.cos({0})", tan="torch.tan({0})", asin="torch.asin({0})", acos="torch.acos({0})", atan="torch.atan({0})", sinh="torch.sinh({0})",
-             cosh="torch.cosh({0})", asinh="torch.asinh({0})", acosh="torch.acosh({0})", atanh="torch.atanh({0})", tanh="torch.tanh({0})",
-             sigmoid="torch.sigmoid({0})", erf="torch.erf({0})", erfc="torch.erfc({0})", erfinv="torch.erfinv({0})", lgamma="torch.lgamma({0})",
-             floor="torch.floor({0})", ceil="torch.ceil({0})", round="torch.round({0})", trunc="torch.trunc({0})", softplus="F.softplus({0})",
-             relu="F.relu({0})", silu="F.silu({0})", selu="F.selu({0})", hard_sigmoid="F.hardsigmoid({0})", isnan="torch.isnan({0})",
-             isinf="torch.isinf({0})", isfinite="torch.isfinite({0})", logical_not="~{0}", stop_gradient="{0}.detach()")
-BINARY = dict(add="{0} + {1}", sub="{0} - {1}", mul="{0} * {1}", div="{0} / {1}", power="{0} ** {1}", equal="{0} == {1}", not_equal="{0} != {1}",
-              less="{0} < {1}", less_equal="{0} <= {1}", greater="{0} > {1}", greater_equal="{0} >= {1}", logical_and="{0} & {1}",
-              logical_or="{0} | {1}", atan2="torch.atan2({0}, {1})", mod="torch.remainder({0}, {1})", remainder="torch.remainder({0}, {1})",
-              fmod="torch.fmod({0}, {1})", floor_divide='torch.div({0}, {1}, rounding_mode="floor")', logaddexp="torch.logaddexp({0}, {1})",
-              hypot="torch.hypot({0}, {1})", where="torch.where({0}, {1}, {2})")
+UNARY = {name: f"torch.{name}({{0}})" for name in """sign abs square sqrt rsqrt exp expm1 log log1p sin cos tan asin acos atan sinh cosh
+    asinh acosh atanh tanh sigmoid erf erfc erfinv lgamma floor ceil round trunc isnan isinf isfinite""".split()}
+UNARY.update({name: f"F.{name}({{0}})" for name in ("softplus", "relu", "silu", "selu")})
+UNARY.update(neg="-{0}", hard_sigmoid="F.hardsigmoid({0})", logical_not="~{0}", stop_gradient="{0}.detach()")
+BINARY = dict(add="{0} + {1}", sub="{0} - {1}", mul="{0} * {1}", div="{0} / {1}", power="{0} ** {1}", equal="{0} == {1}",
+              not_equal="{0} != {1}", less="{0} < {1}", less_equal="{0} <= {1}", greater="{0} > {1}", greater_equal="{0} >= {1}",
+              logical_and="{0} & {1}", logical_or="{0} | {1}", atan2="torch.atan2({0}, {1})", hypot="torch.hypot({0}, {1})",
+              mod="torch.remainder({0}, {1})", remainder="torch.remainder({0}, {1})", fmod="torch.fmod({0}, {1})",
+              floor_divide='torch.div({0}, {1}, rounding_mode="floor")', logaddexp="torch.logaddexp({0}, {1})",
+              where="torch.where({0}, {1}, {2})")
 TENSORS = ("atan2", "logaddexp", "hypot", "where", "fmod")                  # what takes no plain numbers
-OWN = set("torch nn F json self load steps gru_step rnn_step same loop super range reversed list zip max float bytearray int open math".split())
-
-RESERVED = set("""training train eval forward parameters buffers modules children apply to cpu cuda ipu xpu mtia float double half bfloat16 type
-    state_dict load_state_dict register_buffer register_parameter register_module add_module zero_grad share_memory extra_repr compile to_empty
-    requires_grad_ named_parameters named_modules named_children named_buffers get_submodule set_submodule get_parameter get_buffer
-    get_extra_state set_extra_state dump_patches call_super_init T_destination""".split())          # nn.Module's own
+OWN = set("""torch nn F json self load steps gru_step rnn_step same loop super range reversed list zip max float bytearray int open
+    math""".split())
+RESERVED = set("""training train eval forward parameters buffers modules children apply to cpu cuda ipu xpu mtia float double half
+    bfloat16 type state_dict load_state_dict register_buffer register_parameter register_module add_module zero_grad share_memory
+    extra_repr compile to_empty requires_grad_ named_parameters named_modules named_children named_buffers get_submodule set_submodule
+    get_parameter get_buffer get_extra_state set_extra_state dump_patches call_super_init T_destination""".split())  # nn.Module's own
 
 
 def identifier(name, fallback="x"):
@@ -177,7 +174,9 @@ class Torch(Layers, Writer):
         self.put(step.outs[0], self.expression(step, names, **step.attrs), table)
 
     def tensor_of(self, name, dtype):
-        return name if name.isidentifier() or name.startswith("self.") else f"torch.tensor({name}, dtype=torch.{dtype}, device={self.device()})"
+        if name.isidentifier() or name.startswith("self."):
+            return name
+        return f"torch.tensor({name}, dtype=torch.{dtype}, device={self.device()})"
 
     def expression(self, step, names, **attrs):
         name, x = step.name, names[0]
@@ -206,7 +205,7 @@ class Torch(Layers, Writer):
         return f"{x}.to(torch.{attrs['dtype']})"
 
     def ended(self, expression, act):
-        return expression if act is None else {"relu": "F.relu({})", "sigmoid": "torch.sigmoid({})", "tanh": "torch.tanh({})"}[act].format(expression)
+        return expression if act is None else UNARY[act].format(expression)
 
     def do_copy(self, step, x):
         for table in (self.first, self.last):
@@ -249,7 +248,8 @@ class Torch(Layers, Writer):
     def do_sum_to(self, step, x, shape):
         lead = x.ndim - len(shape)
         axes = tuple(k for k in range(x.ndim) if k < lead or shape[k - lead] == 1 and x.shape[k] != 1)
-        self.put(step.outs[0], f"{self.get(x)}.sum(dim={axes}, keepdim=True).reshape({self.shape(step.outs[0].shapes, (x,), True) or '()'})")
+        source, made = self.get(x), self.shape(step.outs[0].shapes, (x,), True) or "()"
+        self.put(step.outs[0], f"{source}.sum(dim={axes}, keepdim=True).reshape({made})")
 
     def do_sum_squares(self, step, x):
         self.put(step.outs[0], f"torch.square({self.get(x)}).sum()")
@@ -331,7 +331,8 @@ class Torch(Layers, Writer):
         out, n = step.outs[0], step.outs[0].ndim
         first = n > 2 and any(self.is_first(x) for x in xs)
         names = [self.get_first(x) if first else self.get(x) for x in xs]
-        self.put(out, f"torch.cat([{', '.join(names)}], dim={moved_axis(axis, n) if first else int(axis) % n})", self.first if first else self.last)
+        dim = moved_axis(axis, n) if first else int(axis) % n
+        self.put(out, f"torch.cat([{', '.join(names)}], dim={dim})", self.first if first else self.last)
 
     def do_take(self, step, x, idx, axis):
         axis = int(axis) % x.ndim
@@ -371,7 +372,8 @@ class Torch(Layers, Writer):
 
 
 for _name in ("sum", "mean", "max", "min", "prod", "any", "all"):
-    setattr(Torch, f"do_{_name}", (lambda name: lambda self, step, x, axis=None, keepdims=False: self.reduce(step, name, x, axis, keepdims))(_name))
+    setattr(Torch, f"do_{_name}",
+            (lambda name: lambda self, step, x, axis=None, keepdims=False: self.reduce(step, name, x, axis, keepdims))(_name))
 
 HELPERS = {
     "same": '''

@@ -41,10 +41,12 @@ class Layers:
 
     def do_layer_norm(self, step, x, gamma, beta, epsilon):
         if gamma.path and beta.path and self.own(gamma, step, 1) and self.own(beta, step, 2):
-            name = self.module("LayerNorm", (gamma, beta), f"{gamma.shape[0]}, eps={epsilon!r}", lambda: dict(weight=gamma.array, bias=beta.array))
+            name = self.module("LayerNorm", (gamma, beta), f"{gamma.shape[0]}, eps={epsilon!r}",
+                               lambda: dict(weight=gamma.array, bias=beta.array))
             self.put(step.outs[0], f"{name}({self.get(x)})")
         else:
-            self.put(step.outs[0], f"F.layer_norm({self.get(x)}, ({gamma.shape[0]},), {self.get(gamma)}, {self.get(beta)}, eps={epsilon!r})")
+            source, scale, shift = (self.get(t) for t in (x, gamma, beta))
+            self.put(step.outs[0], f"F.layer_norm({source}, ({gamma.shape[0]},), {scale}, {shift}, eps={epsilon!r})")
 
     # ------------------------------------------------------------ images
     def weight_axes(self, w):
@@ -120,7 +122,8 @@ class Layers:
         source = self.get(x) if x.ndim == 2 else self.get_first(x)
         parts, kind = (gamma, beta, mean, var), {2: "1d", 3: "1d", 4: "2d", 5: "3d"}.get(x.ndim)
         if kind and all(v.known for v in parts) and mean.path and all(self.own(v, step, k) for v, k in ((mean, 1), (var, 2))):
-            state = lambda: dict(weight=gamma.array, bias=beta.array, running_mean=mean.array, running_var=var.array, num_batches_tracked=np.array(0))
+            state = lambda: dict(weight=gamma.array, bias=beta.array, running_mean=mean.array, running_var=var.array,
+                                 num_batches_tracked=np.array(0))
             text = f"{self.module(f'BatchNorm{kind}', parts, f'{mean.shape[0]}, eps={float(epsilon)!r}, momentum=0.01', state)}({source})"
         else:
             g, b, m, v = (self.get(t) for t in parts)
@@ -165,11 +168,13 @@ class Layers:
         self.sequence(step, "GRU" if reset_after else "gru_step", x, [h0], w, u, b, more, reverse, (1, 0, 2))     # z r g -> r z n
 
     def do_simple_rnn_sequence(self, step, x, h0, w, u, b, *more, act="tanh", reverse=False):
-        self.sequence(step, "RNN" if act else "rnn_step", x, [h0], w, u, b, more, reverse, (0,), ', nonlinearity="relu"' if act == "relu" else "")
+        extra = ', nonlinearity="relu"' if act == "relu" else ""
+        self.sequence(step, "RNN" if act else "rnn_step", x, [h0], w, u, b, more, reverse, (0,), extra)
 
     def sequence(self, step, kind, x, states, w, u, b, more, reverse, order, extra=""):
         if any(v.dtype != "bool" for v in more):
-            raise step.refuse("it drops parts of its state, which only training does. Fix: export the model as it predicts, training=False.")
+            raise step.refuse("it drops parts of its state, which only training does. Fix: export the model as it predicts, "
+                              "training=False.")
         source, mask = self.get(x), self.get(more[0]) if more else None
         start = [None if s in self.zeros and not (mask or kind.endswith("_step")) else self.get(s) for s in states]
         outs = [step.outs[0], *step.outs[1:1 + len(states)]]
@@ -184,7 +189,8 @@ class Layers:
             values = dict(zip(("weight_ih", "weight_hh", "bias_ih", "bias_hh"), (
                 gates(w.array, order).T, gates(u.array, order).T, gates(bias, order), gates(second, order))))
             tail = "" if mask else "_l0"
-            name = self.module(f"{kind}Cell" if mask else kind, (w, u, b), f"{w.shape[0]}, {u.shape[0]}{'' if mask else ', batch_first=True'}{extra}",
+            order_of_axes = "" if mask else ", batch_first=True"
+            name = self.module(f"{kind}Cell" if mask else kind, (w, u, b), f"{w.shape[0]}, {u.shape[0]}{order_of_axes}{extra}",
                                lambda: {f"{k}{tail}": a for k, a in values.items()})
             cell = f"lambda x, h, c: {name}(x, (h, c))" if kind == "LSTM" else f"lambda x, h: ({name}(x, h),)"
         self.comment()

@@ -120,8 +120,9 @@ class EinsumDense(Layer):
     output_shape: the sizes of y after the batch (None: as in x); bias_axes: the letters of y that the bias has.
     """
 
-    def __init__(self, equation, output_shape, activation=None, bias_axes=None, kernel_initializer="glorot_uniform", bias_initializer="zeros",
-                 kernel_regularizer=None, bias_regularizer=None, kernel_constraint=None, bias_constraint=None, **kwargs):
+    def __init__(self, equation, output_shape, activation=None, bias_axes=None, kernel_initializer="glorot_uniform",
+                 bias_initializer="zeros", kernel_regularizer=None, bias_regularizer=None, kernel_constraint=None, bias_constraint=None,
+                 **kwargs):
         super().__init__(**kwargs)
         self.equation, self.bias_axes = equation, bias_axes
         self.partial_output_shape = tuple(output_shape) if isinstance(output_shape, (list, tuple)) else (output_shape,)
@@ -162,8 +163,8 @@ class EinsumDense(Layer):
         sizes, shape = self._sizes(input_shape)
         w, y = self._parts[1:]
         if any(c not in sizes for c in w):
-            raise ValueError(f"Layer '{self.name}' (EinsumDense): the weights {w!r} of {self.equation!r} use letters that neither inputs nor "
-                             "outputs have.")
+            raise ValueError(f"Layer '{self.name}' (EinsumDense): the weights {w!r} of {self.equation!r} use letters that neither "
+                             "inputs nor outputs have.")
         self.kernel = self.add_weight(name="kernel", shape=tuple(sizes[c] for c in w), initializer=self.kernel_initializer,
                                       regularizer=self.kernel_regularizer, constraint=self.kernel_constraint)
         self.bias = None
@@ -200,9 +201,9 @@ class _Heads(Layer):
         self._dropout_layer = Dropout(self.dropout, seed=seed, dtype=self.dtype) if self.dropout else None
 
     def _dense(self, name, equation, shape, bias_axes, activation=None):
-        layer = EinsumDense(equation, output_shape=shape, bias_axes=bias_axes if self.use_bias else None, name=name, dtype=self.dtype,
-                            activation=activation, **{f"{w}_{p}": self._fresh(getattr(self, f"{w}_{p}")) for w in ("kernel", "bias") for p in PARTS})
-        return layer
+        parts = [f"{w}_{p}" for w in ("kernel", "bias") for p in PARTS]
+        return EinsumDense(equation, output_shape=shape, bias_axes=bias_axes if self.use_bias else None, name=name, dtype=self.dtype,
+                           activation=activation, **{part: self._fresh(getattr(self, part)) for part in parts})
 
     def _fresh(self, part):
         """An initializer of its own for every projection, where it can be copied."""
@@ -271,9 +272,9 @@ class MultiHeadAttention(_Heads):
         self._set(dropout, use_bias, sliding_window, flash_attention, use_gate, seed, kernel_initializer=kernel_initializer,
                   bias_initializer=bias_initializer, kernel_regularizer=kernel_regularizer, bias_regularizer=bias_regularizer,
                   kernel_constraint=kernel_constraint, bias_constraint=bias_constraint)
-        self._output_shape = None if output_shape is None else tuple(output_shape) if isinstance(output_shape, (list, tuple)) else (output_shape,)
-        self._attention_axes = None if attention_axes is None else \
-            tuple(attention_axes) if isinstance(attention_axes, (list, tuple)) else (attention_axes,)
+        self._output_shape, self._attention_axes = (
+            None if given is None else tuple(given) if isinstance(given, (list, tuple)) else (given,)
+            for given in (output_shape, attention_axes))
 
     num_heads, key_dim = property(lambda self: self._num_heads), property(lambda self: self._key_dim)
     value_dim, attention_axes = property(lambda self: self._value_dim), property(lambda self: self._attention_axes)
@@ -289,8 +290,8 @@ class MultiHeadAttention(_Heads):
         self._shapes = dict(query_shape=query_shape, value_shape=value_shape, key_shape=None if key_shape is value_shape else key_shape)
         axes = tuple(range(1, rank - 1)) if self._attention_axes is None else tuple(a % rank for a in self._attention_axes)
         if not axes or min(axes) < 1 or max(axes) > rank - 2:
-            raise ValueError(f"Layer '{self.name}' (MultiHeadAttention) received attention_axes={self._attention_axes} for a query of shape "
-                             f"{tuple(query_shape)}; they must lie between the batch and the last axis.")
+            raise ValueError(f"Layer '{self.name}' (MultiHeadAttention) received attention_axes={self._attention_axes} for a query of "
+                             f"shape {tuple(query_shape)}; they must lie between the batch and the last axis.")
         self._attention_axes = axes
         free = "abcdefgijklmnpqr"[:rank - 1]
         heads, dim = self._num_heads, self._key_dim
@@ -326,9 +327,12 @@ class MultiHeadAttention(_Heads):
         b, rank = len(self._batch), query.ndim
         q, k, v = self._query_dense(query), self._key_dense(key), self._value_dense(value)
         plain = rank == 3 and not self.dropout and not return_attention_scores
-        alone = rank == 3 and use_causal_mask and not any(x is not None for x in (query_mask, value_mask, key_mask, attention_mask, self.sliding_window))
+        others = (query_mask, value_mask, key_mask, attention_mask, self.sliding_window)
+        alone = rank == 3 and use_causal_mask and not any(x is not None for x in others)
         keep = None if alone else self._look(query, value, (query_mask, value_mask, key_mask), attention_mask, use_causal_mask)
-        y = self._at_once(q, k, v, keep, alone, 1.0 / math.sqrt(self._key_dim), training, plain) if rank == 3 and not return_attention_scores else None
+        y = None
+        if rank == 3 and not return_attention_scores:
+            y = self._at_once(q, k, v, keep, alone, 1.0 / math.sqrt(self._key_dim), training, plain)
         if y is not None:
             return self._output_dense(ops.multiply(y, self._gate_dense(query)) if self.use_gate else y)
         if alone:
@@ -372,8 +376,8 @@ class GroupQueryAttention(_Heads):
                  **kwargs):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         if num_query_heads % num_key_value_heads:
-            raise ValueError(f"GroupQueryAttention received num_query_heads={num_query_heads} and num_key_value_heads={num_key_value_heads}; "
-                             "the first must be a multiple of the second.")
+            raise ValueError(f"GroupQueryAttention received num_query_heads={num_query_heads} and "
+                             f"num_key_value_heads={num_key_value_heads}; the first must be a multiple of the second.")
         self.head_dim, self.num_query_heads, self.num_key_value_heads = head_dim, num_query_heads, num_key_value_heads
         self._set(dropout, use_bias, sliding_window, flash_attention, use_gate, seed, kernel_initializer=kernel_initializer,
                   bias_initializer=bias_initializer, kernel_regularizer=kernel_regularizer, bias_regularizer=bias_regularizer,

@@ -53,8 +53,8 @@ class ConvLSTMCell(_Cell):
         """(channels and sizes of a state) for inputs of shape (batch, ...)"""
         spatial = [n for a, n in enumerate(input_shape) if a not in (0, self._channel_axis)]
         if None in spatial:
-            raise ValueError(f"Layer '{self.name}' (ConvLSTM) received input of shape {tuple(input_shape)}: the spatial sizes must be known "
-                             "to make its states.")
+            raise ValueError(f"Layer '{self.name}' (ConvLSTM) received input of shape {tuple(input_shape)}: the spatial sizes must be "
+                             "known to make its states.")
         if self.padding == "same":
             made = [-(-n // s) for n, s in zip(spatial, self.strides)]
         else:

@@ -159,7 +159,8 @@ class Lambda(Layer):
     def __init__(self, function, output_shape=None, mask=None, arguments=None, **kwargs):
         super().__init__(**kwargs)
         if not callable(function):
-            raise TypeError(f"Lambda received function={function!r:.60}; it wants a function of the input, as in Lambda(lambda x: x / 255).")
+            raise TypeError(f"Lambda received function={function!r:.60}; it wants a function of the input, as in "
+                            "Lambda(lambda x: x / 255).")
         self.function, self.arguments, self.mask = function, dict(arguments or {}), mask
         self._output_shape_arg, self.supports_masking = output_shape, mask is not None
 

@@ -87,8 +87,8 @@ def rnn(step, inputs, states, mask=None, go_backwards=False, zero_output_for_mas
 # ---------------------------------------------------------------- cells, ours or the user's
 def check_cell(cell, where):
     if not callable(getattr(cell, "call", None)) or not hasattr(cell, "state_size"):
-        raise ValueError(f"{where} received {cell!r:.200}; it wants a cell: a Layer with call(inputs, states) -> (output, new states) and the "
-                         "attribute state_size, e.g. LSTMCell(32).")
+        raise ValueError(f"{where} received {cell!r:.200}; it wants a cell: a Layer with call(inputs, states) -> (output, new states) "
+                         "and the attribute state_size, e.g. LSTMCell(32).")
 
 
 def build_cell(cell, input_shape):

@@ -66,7 +66,8 @@ class RNN(Layer):
     def reset_states(self, states=None):
         """The states of a stateful layer := 0, or these arrays."""
         if not self.stateful:
-            raise AttributeError(f"Layer '{self.name}' ({type(self).__name__}) keeps no states between batches. Make it with stateful=True.")
+            raise AttributeError(f"Layer '{self.name}' ({type(self).__name__}) keeps no states between batches. Make it with "
+                                 "stateful=True.")
         if states is None:
             return self.reset_state()
         given = flatten(states)
@@ -92,14 +93,15 @@ class RNN(Layer):
                 return self.get_initial_state(batch)
             held = flatten(self.states)[0].shape[0]
             if batch not in (None, held):
-                raise ValueError(f"Layer '{self.name}' ({type(self).__name__}) is stateful and carries on from a batch of {held} rows, but received "
-                                 f"{batch}: every batch must have {held} rows. Use batch_size={held} and a number of rows that it divides, or "
-                                 "make the layer with stateful=False.")
+                raise ValueError(f"Layer '{self.name}' ({type(self).__name__}) is stateful and carries on from a batch of {held} rows, "
+                                 f"but received {batch}: every batch must have {held} rows. Use batch_size={held} and a number of rows "
+                                 "that it divides, or make the layer with stateful=False.")
             return self.states
         leaves = [convert_to_tensor(t) for t in flatten(given)]
         if len(leaves) != self._count():
             raise ValueError(f"Layer '{self.name}' ({type(self).__name__}) received {len(leaves)} initial states; its cell has "
-                             f"{self._count()}, of sizes {self.cell.state_size}: pass initial_state=[...] with a tensor (batch, size) for each.")
+                             f"{self._count()}, of sizes {self.cell.state_size}: pass initial_state=[...] with a tensor (batch, size) "
+                             "for each.")
         leaves = [ops.cast(t, self.compute_dtype) if "float" in t.dtype and t.dtype != self.compute_dtype else t for t in leaves]
         it = iter(leaves)
         stacked = isinstance(self.cell, StackedRNNCells)

@@ -17,7 +17,8 @@ class Wrapper(Layer):
     def __init__(self, layer, **kwargs):
         super().__init__(**kwargs)
         if not isinstance(layer, Layer):
-            raise ValueError(f"{type(self).__name__} received layer={layer!r:.200}; it wants a Layer object, e.g. {type(self).__name__}(Dense(8)).")
+            me = type(self).__name__
+            raise ValueError(f"{me} received layer={layer!r:.200}; it wants a Layer object, e.g. {me}(Dense(8)).")
         self.layer = layer
 
     def build(self, input_shape=None):
@@ -41,8 +42,8 @@ class TimeDistributed(Wrapper):
 
     def _check(self, shape):
         if len(shape) < 3:
-            raise ValueError(f"Layer '{self.name}' (TimeDistributed) received input of shape {tuple(shape)}; it wants at least 3 dimensions: "
-                             "(batch, time, ...).")
+            raise ValueError(f"Layer '{self.name}' (TimeDistributed) received input of shape {tuple(shape)}; it wants at least 3 "
+                             "dimensions: (batch, time, ...).")
 
     def build(self, input_shape):
         self._check(input_shape)
@@ -57,8 +58,8 @@ class TimeDistributed(Wrapper):
         self._check(shape)
         kwargs = {} if training is None or not self.layer._takes("training") else dict(training=training)
         if mask is not None and tuple(mask.shape) != shape[:2]:
-            raise ValueError(f"Layer '{self.name}' (TimeDistributed) received a mask of shape {tuple(mask.shape)} for an input of shape {shape}; "
-                             f"it wants shape {shape[:2]}.")
+            raise ValueError(f"Layer '{self.name}' (TimeDistributed) received a mask of shape {tuple(mask.shape)} for an input of shape "
+                             f"{shape}; it wants shape {shape[:2]}.")
         if mask is not None and self.layer._takes("mask"):
             kwargs["mask"] = ops.reshape(mask, (shape[0] * shape[1],))
         x = ops.reshape(inputs, (shape[0] * shape[1], *shape[2:]))      # all steps are samples of one larger batch
@@ -86,8 +87,8 @@ class Bidirectional(Layer):
         for which, given in (("layer", layer), ("backward_layer", backward_layer)):
             recurrent = isinstance(given, Layer) and all(hasattr(given, k) for k in ("go_backwards", "return_sequences", "return_state"))
             if not recurrent and (which == "layer" or given is not None):
-                raise ValueError(f"Bidirectional received {which}={given!r:.200}; it wants a recurrent layer, e.g. LSTM(32), or a Layer with the "
-                                 "attributes go_backwards, return_sequences, return_state.")
+                raise ValueError(f"Bidirectional received {which}={given!r:.200}; it wants a recurrent layer, e.g. LSTM(32), or a Layer "
+                                 "with the attributes go_backwards, return_sequences, return_state.")
         if not any(k in kwargs for k in ("input_shape", "batch_input_shape", "batch_shape")) and layer.__dict__.get("_input_shape_arg"):
             kwargs["batch_input_shape"] = layer._input_shape_arg
         super().__init__(**kwargs)

@@ -81,8 +81,8 @@ class LossFunctionWrapper(Loss):
             y_true, y_pred = squeeze_or_expand_to_same_rank(y_true, y_pred)
         value = self.fn(y_true, y_pred, **self._fn_kwargs)
         if value is None:
-            raise ValueError(f"The loss function {getattr(self.fn, '__name__', self.fn)!s:.60} returned None; wanted one value a sample, or one "
-                             "for the batch. Is a `return` missing at its end?")
+            raise ValueError(f"The loss function {getattr(self.fn, '__name__', self.fn)!s:.60} returned None; wanted one value a "
+                             "sample, or one for the batch. Is a `return` missing at its end?")
         return value if isinstance(value, (Tensor, KerasTensor)) else ops.convert_to_tensor(value, self.dtype)
 
     def elements(self, y_true, y_pred):
@@ -105,7 +105,8 @@ class LossFunctionWrapper(Loss):
 def constructor(name, parameters, make):
     """An __init__ with these parameters and defaults that calls make(self, given)."""
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    signature = inspect.Signature([inspect.Parameter("self", kind)] + [inspect.Parameter(k, kind, default=v) for k, v in parameters.items()])
+    signature = inspect.Signature([inspect.Parameter("self", kind),
+                                   *(inspect.Parameter(k, kind, default=v) for k, v in parameters.items())])
 
     def __init__(self, *args, **kwargs):
         try:

@@ -72,7 +72,8 @@ def get(identifier):
         return identifier()
     if callable(identifier):
         return identifier
-    raise bad_argument("metric", repr(identifier), "a name, a Metric or a function (y_true, y_pred)", 'for example metrics=["mae"]', TypeError)
+    raise bad_argument("metric", repr(identifier), "a name, a Metric or a function (y_true, y_pred)",
+                       'for example metrics=["mae"]', TypeError)
 
 
 from fastdl.errors import names_of as _names_of  # noqa: E402

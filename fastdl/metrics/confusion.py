@@ -80,7 +80,8 @@ def _by_histogram(y_true, y_pred, weights, thresholds, wanted):
     place = y_pred * float(top)
     place = ops.cast(ops.ceil(ops.minimum(ops.where(ops.greater(place, 0.0), place, 0.0), float(top))), "int32")      # NaN counts as 0
     # Between thresholds place-1 and place, up to rounding, which the thresholds themselves put right.
-    place = place + ops.cast(ops.greater(y_pred, ops.take(edges, place + 1)), "int32") - ops.cast(ops.less_equal(y_pred, ops.take(edges, place)), "int32")
+    above, below = ops.greater(y_pred, ops.take(edges, place + 1)), ops.less_equal(y_pred, ops.take(edges, place))
+    place = place + ops.cast(above, "int32") - ops.cast(below, "int32")
     if labels > 1:
         place = place + ops.convert_to_tensor(np.arange(labels, dtype="int32")[:, None] * (top + 2))
     sums = {}
@@ -340,7 +341,7 @@ class AUC(_Counted):
 
     def get_config(self):
         weights = self.label_weights
-        return {**super().get_config(), "num_thresholds": self.num_thresholds, "curve": self.curve, "summation_method": self.summation_method,
-                "multi_label": self.multi_label, "num_labels": self.num_labels,
+        return {**super().get_config(), "num_thresholds": self.num_thresholds, "curve": self.curve,
+                "summation_method": self.summation_method, "multi_label": self.multi_label, "num_labels": self.num_labels,
                 "label_weights": None if weights is None else weights.numpy().tolist(), "from_logits": self._from_logits,
                 **({"thresholds": self.thresholds[1:-1]} if self._own_thresholds else {})}

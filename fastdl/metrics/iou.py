@@ -55,7 +55,8 @@ class IoU(_Confusion):
     """iou = mean over target_class_ids of tp / (tp + fp + fn); a class that neither side has does not count"""
     saved = ("num_classes", "target_class_ids", "ignore_class", "sparse_y_true", "sparse_y_pred", "axis")
 
-    def __init__(self, num_classes, target_class_ids, name=None, dtype=None, ignore_class=None, sparse_y_true=True, sparse_y_pred=True, axis=-1):
+    def __init__(self, num_classes, target_class_ids, name=None, dtype=None, ignore_class=None, sparse_y_true=True,
+                 sparse_y_pred=True, axis=-1):
         super().__init__(num_classes, name, dtype, ignore_class, sparse_y_true, sparse_y_pred, axis)
         if max(target_class_ids) >= num_classes:
             raise bad_argument("target_class_ids", repr(target_class_ids), f"class numbers below num_classes={num_classes}",

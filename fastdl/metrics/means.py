@@ -78,22 +78,26 @@ Accuracy = mean_of("Accuracy", accuracy, "accuracy", "up")
 BinaryAccuracy = mean_of("BinaryAccuracy", binary_accuracy, "binary_accuracy", "up", threshold=0.5)
 CategoricalAccuracy = mean_of("CategoricalAccuracy", categorical_accuracy, "categorical_accuracy", "up")
 SparseCategoricalAccuracy = mean_of("SparseCategoricalAccuracy", sparse_categorical_accuracy, "sparse_categorical_accuracy", "up")
-TopKCategoricalAccuracy = mean_of("TopKCategoricalAccuracy", top_k_categorical_accuracy, "top_k_categorical_accuracy", "up", "k name dtype", k=5)
+TopKCategoricalAccuracy = mean_of("TopKCategoricalAccuracy", top_k_categorical_accuracy,
+                                  "top_k_categorical_accuracy", "up", "k name dtype", k=5)
 SparseTopKCategoricalAccuracy = mean_of("SparseTopKCategoricalAccuracy", sparse_top_k_categorical_accuracy,
                                         "sparse_top_k_categorical_accuracy", "up", "k name dtype", k=5, from_sorted_ids=False)
 
 # ---------------------------------------------------------------- the losses as metrics
 MeanSquaredError = mean_of("MeanSquaredError", losses.mean_squared_error, "mean_squared_error", "down")
 MeanAbsoluteError = mean_of("MeanAbsoluteError", losses.mean_absolute_error, "mean_absolute_error", "down")
-MeanAbsolutePercentageError = mean_of("MeanAbsolutePercentageError", losses.mean_absolute_percentage_error, "mean_absolute_percentage_error", "down")
-MeanSquaredLogarithmicError = mean_of("MeanSquaredLogarithmicError", losses.mean_squared_logarithmic_error, "mean_squared_logarithmic_error", "down")
+MeanAbsolutePercentageError = mean_of("MeanAbsolutePercentageError", losses.mean_absolute_percentage_error,
+                                      "mean_absolute_percentage_error", "down")
+MeanSquaredLogarithmicError = mean_of("MeanSquaredLogarithmicError", losses.mean_squared_logarithmic_error,
+                                      "mean_squared_logarithmic_error", "down")
 LogCoshError = mean_of("LogCoshError", losses.log_cosh, "logcosh", "down")
 Hinge = mean_of("Hinge", losses.hinge, "hinge", "down")
 SquaredHinge = mean_of("SquaredHinge", losses.squared_hinge, "squared_hinge", "down")
 CategoricalHinge = mean_of("CategoricalHinge", losses.categorical_hinge, "categorical_hinge", "down")
 KLDivergence = mean_of("KLDivergence", losses.kl_divergence, "kl_divergence", "down")
 Poisson = mean_of("Poisson", losses.poisson, "poisson", "down")
-BinaryCrossentropy = mean_of("BinaryCrossentropy", losses.binary_crossentropy, "binary_crossentropy", "down", from_logits=False, label_smoothing=0)
+BinaryCrossentropy = mean_of("BinaryCrossentropy", losses.binary_crossentropy, "binary_crossentropy", "down",
+                             from_logits=False, label_smoothing=0)
 CategoricalCrossentropy = mean_of("CategoricalCrossentropy", losses.categorical_crossentropy, "categorical_crossentropy", "down",
                                   from_logits=False, label_smoothing=0, axis=-1)
 SparseCategoricalCrossentropy = mean_of("SparseCategoricalCrossentropy", losses.sparse_categorical_crossentropy,

@@ -280,7 +280,8 @@ class Functional(Model):
                 kwargs = {k: read_old(v) for k, v in (entries[0][3] if len(entries[0]) > 3 else {}).items()}
             if getattr(made[name], "op_name", None) == "get_item":
                 args = [tuple(a) if isinstance(a, list) else a for a in args]
-            if not any(isinstance(t, KerasTensor) for t in flatten([args, list(kwargs.values())])):       # it would be computed now, at any size
+            if not any(isinstance(t, KerasTensor) for t in flatten([args, list(kwargs.values())])):
+                # It would be computed now, at any size.
                 raise ValueError(f"The model's config calls {name!r:.80} on numbers alone; a layer's input is another layer's output.")
             done[name].append(flatten(made[name](*args, **kwargs, **settings[name])))
 

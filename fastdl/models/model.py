@@ -64,7 +64,8 @@ class Model(Trainer, Layer):
         if hasattr(type(self), name):                    # a property that raised AttributeError itself: its own words
             return object.__getattribute__(self, name)
         from fastdl.errors import did_you_mean
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}.{did_you_mean(name, [k for k in dir(type(self)) if k[0] != '_'])}")
+        hint = did_you_mean(name, [k for k in dir(type(self)) if k[0] != "_"])
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}.{hint}")
 
     @property
     def layers(self):
@@ -140,9 +141,9 @@ class Model(Trainer, Layer):
         super()._maybe_build(arguments)
 
     def get_state_tree(self, value_format="backend_tensor"):
-        """{"trainable_variables": {...}, "non_trainable_variables": ..., "optimizer_variables": ..., "metrics_variables": ...}, nested by path
+        """{"trainable_variables": {...}, "non_trainable_variables": ..., "optimizer_variables": ..., "metrics_variables": ...}
 
-        value_format: "backend_tensor" or "numpy_array".
+        Each is nested by the variables' paths. value_format: "backend_tensor" or "numpy_array".
         """
         if value_format not in ("backend_tensor", "numpy_array"):
             raise ValueError(f"get_state_tree got value_format={value_format!r}; wanted \"backend_tensor\" or \"numpy_array\".")
@@ -162,7 +163,8 @@ class Model(Trainer, Layer):
     def _state_parts(self):
         optimizer = getattr(self, "optimizer", None)
         return [("trainable_variables", self.trainable_variables), ("non_trainable_variables", self.non_trainable_variables),
-                ("optimizer_variables", optimizer.variables if optimizer is not None else []), ("metrics_variables", self.metrics_variables)]
+                ("optimizer_variables", optimizer.variables if optimizer is not None else []),
+                ("metrics_variables", self.metrics_variables)]
 
     # ------------------------------------------------------------ files
     def save(self, filepath, overwrite=True, **kwargs):

@@ -13,12 +13,12 @@ SETTINGS = frozenset("""axis axes keepdims newshape shape dtype decimals repeats
     nan posinf neginf minlength size interpolation antialias crop_to_aspect_ratio pad_to_aspect_ratio fill_mode fill_value
     kernel_size sigma top_padding left_padding bottom_padding right_padding top_cropping left_cropping bottom_cropping right_cropping
     target_height target_width max_val filter_size filter_sigma k1 k2 subscripts sequence_length sequence_stride fft_length""".split())
-NO_CLASS = frozenset("""einsum trapezoid bincount pad_sequences map scan associative_scan switch cond vectorized_map fori_loop while_loop slice
-    slice_update scatter scatter_update unstack cdist fft fft2 ifft2 rfft irfft stft istft svd psnr histogram unique select arange full
-    linspace logspace geomspace shape convert_to_tensor custom_gradient isclose quantile percentile
-    fold unfold rearrange extract_patches_3d scale_and_translate elastic_transform""".split())
-SPELLED = {"allclose": "AllClose", "isin": "IsIn", "searchsorted": "SearchSorted", "rgb_to_grayscale": "RGBToGrayscale", "rgb_to_hsv": "RGBToHSV",
-           "hsv_to_rgb": "HSVToRGB", "ssim": "SSIM"}
+NO_CLASS = frozenset("""einsum trapezoid bincount pad_sequences map scan associative_scan switch cond vectorized_map fori_loop
+    while_loop slice slice_update scatter scatter_update unstack cdist fft fft2 ifft2 rfft irfft stft istft svd psnr histogram unique
+    select arange full linspace logspace geomspace shape convert_to_tensor custom_gradient isclose quantile percentile fold unfold
+    rearrange extract_patches_3d scale_and_translate elastic_transform""".split())
+SPELLED = {"allclose": "AllClose", "isin": "IsIn", "searchsorted": "SearchSorted", "rgb_to_grayscale": "RGBToGrayscale",
+           "rgb_to_hsv": "RGBToHSV", "hsv_to_rgb": "HSVToRGB", "ssim": "SSIM"}
 
 
 def keras_class(name):
@@ -105,6 +105,6 @@ def make_operation(entry, custom_objects):
         return OpCall(op, label), {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}
     layer = serialization.deserialize_keras_object(entry, custom_objects=custom_objects)
     if not isinstance(layer, Layer):
-        raise FileError(f"The config lists {name!r:.80} among the model's layers, which is a {type(layer).__name__} and no layer. Files name layers, "
-                        "never functions to call")
+        raise FileError(f"The config lists {name!r:.80} among the model's layers, which is a {type(layer).__name__} and no layer. "
+                        "Files name layers, never functions to call")
     return layer, {}

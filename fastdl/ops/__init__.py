@@ -124,7 +124,8 @@ def _install():
 
 
 _install()
-for _name in ("adaptive_average_pool", "adaptive_max_pool", "average_pool", "conv", "conv_transpose", "depthwise_conv", "max_pool", "separable_conv"):
+for _name in ("adaptive_average_pool", "adaptive_max_pool", "average_pool", "conv", "conv_transpose", "depthwise_conv", "max_pool",
+              "separable_conv"):
     setattr(nn, _name, globals()[_name])  # noqa: F405  (Keras lists them under ops.nn as well)
 
 

@@ -203,7 +203,8 @@ def _parsed(subscripts, xs):
         raise ValueError(f"einsum {subscripts!r} speaks of {len(terms)} tensors, got {len(xs)}")
     strange = set(text) - set("->,.") - set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
     if strange or any(t.replace("...", "", 1).count(".") for t in terms + [right]) or "-" in left or ">" in right:
-        raise ValueError(f"einsum {subscripts!r}: use letters, `...`, commas and one `->`" + (f", not {sorted(strange)}" if strange else ""))
+        unwanted = f", not {sorted(strange)}" if strange else ""
+        raise ValueError(f"einsum {subscripts!r}: use letters, `...`, commas and one `->`{unwanted}")
     most, labels = 0, []
     for k, (term, x) in enumerate(zip(terms, xs)):
         extra = x.ndim - len(term.replace("...", ""))

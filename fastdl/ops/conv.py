@@ -58,7 +58,8 @@ def _inputs(x, kernel, name):
     x = convert_to_tensor(x, kernel.dtype)
     if x.ndim != kernel.ndim or not 3 <= x.ndim <= 5:
         raise ValueError(f"{name}: an input of shape {x.shape} and a kernel of shape {kernel.shape}: both need 3 to 5 dimensions, the "
-                         "input's being batch, spatial axes and channels. Is the axis of the batch or of the channels missing (x[..., None])?")
+                         "input's being batch, spatial axes and channels. Is the axis of the batch or of the channels missing "
+                         "(x[..., None])?")
     return x, kernel
 
 
@@ -106,7 +107,7 @@ def conv_transpose(inputs, kernel, strides=1, padding="valid", output_padding=No
         raise ValueError(f"conv_transpose: the input of shape {x.shape} has {x.shape[-1]} channels, the kernel of shape {kernel.shape} "
                          f"[*size, filters, channels] takes {kernel.shape[-1]}")
     strides, dilation = _each(strides, n, "strides"), _each(dilation_rate, n, "dilation_rate")
-    more = (None,) * n if output_padding is None else tuple(output_padding) if isinstance(output_padding, (tuple, list)) else (output_padding,) * n
+    more = tuple(output_padding) if isinstance(output_padding, (tuple, list)) else (output_padding,) * n
     sizes, pads = [], []
     for size, k, s, d, extra in zip(x.shape[1:-1], kernel.shape[:-2], strides, dilation, more):
         reach = d * (k - 1) + 1
@@ -181,6 +182,7 @@ def adaptive_max_pool(inputs, output_size, data_format=None):
         for a, b in _bins(x.shape[axis], out):
             start, stop = [0] * x.ndim, list(x.shape)
             start[axis], stop[axis] = a, b
-            rows.append(reduce.max(movement.slice(x, start=tuple(start), stop=tuple(stop), step=(1,) * x.ndim), axis=(axis,), keepdims=True))
+            window = movement.slice(x, start=tuple(start), stop=tuple(stop), step=(1,) * x.ndim)
+            rows.append(reduce.max(window, axis=(axis,), keepdims=True))
         x = rows[0] if out == 1 else movement.concat(*rows, axis=axis)
     return _back(x, data_format)

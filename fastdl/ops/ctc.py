@@ -16,8 +16,9 @@ def _ints(x):
 
 @op
 def ctc_loss(target, output, target_length, output_length, mask_index=0):
-    """l = -log P(target | softmax(output)), one value a sample, where a path stands for the label left when repeats are merged and blanks dropped
+    """l = -log P(target | softmax(output)), one value a sample
 
+    A path stands for the label left when repeats are merged and blanks dropped; P sums over the target's paths.
     target (batch, labels), whole numbers; output (batch, time, classes), logits; the lengths (batch,) count what is no padding;
     mask_index is the blank. Infinite, with gradient zero, where a target needs more steps than there are (Graves et al. 2006).
 
@@ -54,7 +55,8 @@ def ctc_decode(inputs, sequence_lengths, strategy="greedy", beam_width=100, top_
     if strategy == "greedy":
         return ctc.ctc_greedy(x, lengths, blank=mask_index, merge_repeated=bool(merge_repeated))
     if strategy != "beam_search":
-        raise ValueError(f"ops.ctc_decode: strategy={strategy!r} is neither 'greedy' nor 'beam_search'.{did_you_mean(strategy, ['greedy', 'beam_search'])}")
+        hint = did_you_mean(strategy, ["greedy", "beam_search"])
+        raise ValueError(f"ops.ctc_decode: strategy={strategy!r} is neither 'greedy' nor 'beam_search'.{hint}")
     if not 1 <= top_paths <= beam_width:
         raise ValueError(f"ops.ctc_decode: top_paths={top_paths} with beam_width={beam_width}: wanted 1 <= top_paths <= beam_width")
     return ctc.ctc_beam_search(x, lengths, blank=mask_index, beam_width=int(beam_width), top_paths=int(top_paths))

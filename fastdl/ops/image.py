@@ -190,7 +190,8 @@ def homography(start_points, end_points):
     s, t = (m.reshape(v, shape=(-1 if v.ndim == 2 else v.shape[0], 4, 2)) if v.ndim == 3 else m.reshape(v, shape=(1, 4, 2)) for v in (s, t))
     x, y, u, v = s[..., 0], s[..., 1], t[..., 0], t[..., 1]
     one, nil = e.add(e.mul(u, 0.0), 1.0), e.mul(u, 0.0)
-    rows = [shaping.stack([u, v, one, nil, nil, nil, -x * u, -x * v], axis=-1), shaping.stack([nil, nil, nil, u, v, one, -y * u, -y * v], axis=-1)]
+    rows = [shaping.stack([u, v, one, nil, nil, nil, -x * u, -x * v], axis=-1),
+            shaping.stack([nil, nil, nil, u, v, one, -y * u, -y * v], axis=-1)]
     right = shaping.concatenate([x, y], axis=-1)
     return linalg.solve(shaping.concatenate(rows, axis=1), right[..., None])[..., 0]
 
@@ -281,7 +282,8 @@ def elastic(x, alpha, sigma, size, interpolation, fill_mode, fill_value, seed, d
 
 
 @op
-def elastic_transform(images, alpha=20.0, sigma=5.0, interpolation="bilinear", fill_mode="reflect", fill_value=0.0, seed=None, data_format=None):
+def elastic_transform(images, alpha=20.0, sigma=5.0, interpolation="bilinear", fill_mode="reflect", fill_value=0.0, seed=None,
+                      data_format=None):
     """y[row, col] = x at (row + alpha d1, col + alpha d2), d1 and d2 independent noise of sigma N(0, 1), blurred by sigma"""
     x = _images(images)
     _one_of("interpolation", interpolation, tuple(ORDERS))

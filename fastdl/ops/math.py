@@ -20,8 +20,8 @@ def _segments(data, segment_ids, num_segments, name):
     if "int" not in ids.dtype:
         raise TypeError(f"ops.{name}: segment_ids must be whole numbers, got dtype {ids.dtype}")
     if ids.ndim != 1 or not data.ndim or ids.shape[0] != data.shape[0]:
-        raise ValueError(f"ops.{name}: segment_ids of shape {ids.shape} do not fit data of shape {data.shape}: wanted one id for every row, "
-                         f"shape {data.shape[:1]}")
+        raise ValueError(f"ops.{name}: segment_ids of shape {ids.shape} do not fit data of shape {data.shape}: wanted one id for "
+                         f"every row, shape {data.shape[:1]}")
     ids = convert_to_tensor(ids, "int32")
     if num_segments is None:
         num_segments = int(ids.numpy().max()) + 1 if ids.size else 0
@@ -78,7 +78,8 @@ def top_k(x, k, sorted=True):
     """(values, indices) of the k largest along the last axis, largest first"""
     x = convert_to_tensor(x)
     if not x.ndim or not 0 <= int(k) <= x.shape[-1]:
-        raise ValueError(f"ops.top_k: k={k} of a last axis of size {x.shape[-1] if x.ndim else 'none'} (shape {x.shape}): wanted k up to that size")
+        raise ValueError(f"ops.top_k: k={k} of a last axis of size {x.shape[-1] if x.ndim else 'none'} (shape {x.shape}): "
+                         "wanted k up to that size")
     places = m.top_k(host.stop_gradient(x), k=int(k))[1]
     return more.take_along(x, places, axis=x.ndim - 1), places
 
@@ -126,8 +127,8 @@ def extract_sequences(x, sequence_length, sequence_stride):
     """y[..., k, i] = x[..., k sequence_stride + i]"""
     x, size, step = convert_to_tensor(x), int(sequence_length), int(sequence_stride)
     if not x.ndim or not 0 < size <= x.shape[-1] or step < 1:
-        raise ValueError(f"ops.extract_sequences: sequence_length={size}, sequence_stride={step} of shape {x.shape}: wanted a length from 1 to "
-                         "the size of the last axis and a stride from 1")
+        raise ValueError(f"ops.extract_sequences: sequence_length={size}, sequence_stride={step} of shape {x.shape}: wanted a length "
+                         "from 1 to the size of the last axis and a stride from 1")
     count = 1 + (x.shape[-1] - size) // step
     return m.take(x, Tensor((np.arange(count)[:, None] * step + np.arange(size)).astype("int32")), axis=x.ndim - 1)
 
@@ -137,7 +138,8 @@ def _complex(x, name, rank):
         raise ValueError(f"ops.{name} takes a complex tensor as a tuple (real, imaginary), got {type(x).__name__}")
     re, im = promote(*x, least=config.floatx())
     if re.shape != im.shape or re.ndim < rank:
-        raise ValueError(f"ops.{name}: real and imaginary parts of shapes {re.shape} and {im.shape}: wanted equal shapes of at least {rank} axes")
+        raise ValueError(f"ops.{name}: real and imaginary parts of shapes {re.shape} and {im.shape}: wanted equal shapes of at least "
+                         f"{rank} axes")
     return re, im
 
 

@@ -324,7 +324,8 @@ def pad(x, pad_width, mode="constant", constant_values=None):
     try:
         width = np.broadcast_to(width, (x.ndim, 2)).tolist()
     except ValueError:
-        raise ValueError(f"pad_width={pad_width} does not give a (before, after) pair for each of the {x.ndim} axes of shape {x.shape}") from None
+        raise ValueError(f"pad_width={pad_width} does not give a (before, after) pair for each of the {x.ndim} axes of shape "
+                         f"{x.shape}") from None
     if mode == "constant":
         if constant_values is None or np.ndim(constant_values) == 0 and not isinstance(constant_values, Tensor):
             value = 0 if constant_values is None else constant_values
@@ -484,7 +485,8 @@ def _expanded(x, key):
             raise TypeError(f"a tensor cannot be indexed by {k!r}: use ints, slices, None, ..., or arrays of ints or booleans")
     used = sum(k is not None and k is not Ellipsis for k in keys)
     if used > x.ndim or sum(k is Ellipsis for k in keys) > 1:
-        raise IndexError(f"{used} indices {'and more than one ... ' if used <= x.ndim else ''}for a tensor of {x.ndim} axes, shape {x.shape}")
+        more = "and more than one ... " if used <= x.ndim else ""
+        raise IndexError(f"{used} indices {more}for a tensor of {x.ndim} axes, shape {x.shape}")
     at = next((i for i, k in enumerate(keys) if k is Ellipsis), len(keys))
     keys[at:at + 1] = [slice(None)] * (x.ndim - used)
     axis = 0

@@ -10,7 +10,8 @@ from fastdl.optimizers.optimizer import Optimizer
 ALL_OBJECTS = {cls.__name__.lower(): cls for cls in (SGD, RMSprop, Adam, AdamW, Adagrad, Adadelta, Adamax, Nadam, Ftrl, Lion, Lamb,
                                                      Adafactor, Muon)}
 
-__all__ = ["Optimizer", "LossScaleOptimizer", "legacy", "schedules", "serialize", "deserialize", "get", *(cls.__name__ for cls in ALL_OBJECTS.values())]
+__all__ = ["Optimizer", "LossScaleOptimizer", "legacy", "schedules", "serialize", "deserialize", "get",
+           *(cls.__name__ for cls in ALL_OBJECTS.values())]
 
 
 def serialize(optimizer):

@@ -178,13 +178,16 @@ class Ftrl(Optimizer):
 
 
 class Adafactor(Optimizer):
-    """v = r c / mean(r), r and c averages of g^2 over columns and rows; u = g / sqrt(v); w = w - lr_t max(e2, rms(w)) u / max(1, rms(u) / d)
+    """u = g / sqrt(v), v = r c / mean(r), r and c averages of g^2 over columns and rows
+
+    w = w - lr_t max(e2, rms(w)) u / max(1, rms(u) / d)
 
     Memory for a matrix: a row and a column. The averages' weight is 1 - t^beta_2_decay, lr_t = min(lr, 1 / sqrt(t)),
     d is clip_threshold. Vectors keep v = average of g^2. Shazeer and Stern, 2018.
     """
 
-    def __init__(self, learning_rate=0.001, beta_2_decay=-0.8, epsilon_1=1e-30, epsilon_2=1e-3, clip_threshold=1.0, relative_step=True, **kwargs):
+    def __init__(self, learning_rate=0.001, beta_2_decay=-0.8, epsilon_1=1e-30, epsilon_2=1e-3, clip_threshold=1.0,
+                 relative_step=True, **kwargs):
         super().__init__(learning_rate, **kwargs)
         self.beta_2_decay, self.epsilon_1, self.epsilon_2 = beta_2_decay, epsilon_1, epsilon_2
         self.clip_threshold, self.relative_step = clip_threshold, relative_step

@@ -123,6 +123,6 @@ class Muon(Optimizer):
         return ops.transpose(x) if tall else x
 
     def get_config(self):
-        names = ("adam_beta_1", "adam_beta_2", "epsilon", "exclude_layers", "muon_a", "muon_b", "muon_c", "adam_lr_ratio", "momentum", "ns_steps",
-                 "nesterov", "exclude_embeddings", "adam_weight_decay", "rms_rate")
+        names = ("adam_beta_1", "adam_beta_2", "epsilon", "exclude_layers", "muon_a", "muon_b", "muon_c", "adam_lr_ratio",
+                 "momentum", "ns_steps", "nesterov", "exclude_embeddings", "adam_weight_decay", "rms_rate")
         return {**super().get_config(), **{k: getattr(self, k) for k in names}}

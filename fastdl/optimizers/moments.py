@@ -166,7 +166,8 @@ class Lamb(Optimizer):
         k, dtype = self._get_variable_index(variable), variable.dtype
         m, v = self._momentums[k], self._velocities[k]
         t = self.step_number(dtype)
-        of_m, of_v = (self.once((key, dtype), lambda: bias(beta, t)) for key, beta in (("bias of m", self.beta_1), ("bias of v", self.beta_2)))
+        of_m = self.once(("bias of m", dtype), lambda: bias(self.beta_1, t))
+        of_v = self.once(("bias of v", dtype), lambda: bias(self.beta_2, t))
         step_towards(m, gradient, 1 - self.beta_1)
         step_towards(v, ops.square(gradient), 1 - self.beta_2)
         update = m / of_m / (ops.sqrt(v / of_v) + self.epsilon)

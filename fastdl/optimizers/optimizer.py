@@ -35,7 +35,8 @@ class Optimizer:
         self.decay = float(legacy.pop("decay", None) or 0.0)
         if legacy:
             unknown, known = sorted(legacy)[0], self._arguments()
-            raise ValueError(f"{type(self).__name__} has no argument `{unknown}`.{did_you_mean(unknown, known)} It takes: {', '.join(known)}.")
+            raise ValueError(f"{type(self).__name__} has no argument `{unknown}`.{did_you_mean(unknown, known)} "
+                             f"It takes: {', '.join(known)}.")
         given = [k for k, v in dict(clipnorm=clipnorm, clipvalue=clipvalue, global_clipnorm=global_clipnorm).items() if v is not None]
         if len(given) > 1:
             raise ValueError(f"Only one of clipnorm, clipvalue and global_clipnorm can be set; got {' and '.join(given)}. "
@@ -45,8 +46,9 @@ class Optimizer:
                                "leave it out to make a step for every batch")
         if use_ema and not 0 <= ema_momentum <= 1:
             raise bad_argument("ema_momentum", ema_momentum, "a number from 0 to 1", "use 0.99, or 0.999 for long training")
-        if use_ema and ema_overwrite_frequency is not None and (not isinstance(ema_overwrite_frequency, int) or ema_overwrite_frequency < 1):
-            raise bad_argument("ema_overwrite_frequency", ema_overwrite_frequency, "a whole number of steps of at least 1, or None",
+        every = ema_overwrite_frequency
+        if use_ema and every is not None and (not isinstance(every, int) or every < 1):
+            raise bad_argument("ema_overwrite_frequency", every, "a whole number of steps of at least 1, or None",
                                "None overwrites the weights once, at the end of fit")
         self.name = name or auto_name(type(self).__name__)
         self.weight_decay, self.clipnorm, self.clipvalue, self.global_clipnorm = weight_decay, clipnorm, clipvalue, global_clipnorm
@@ -145,8 +147,8 @@ class Optimizer:
             return rate(self._iterations)
         value = rate()
         if not isinstance(value, Tensor) and tracing():
-            raise TracedValueError(f"{self.name}: the learning rate is a Python function that returns {value!r}, which a plan would keep for "
-                                   "ever. Use a schedule (optimizers.schedules), or return a tensor made of Variables.")
+            raise TracedValueError(f"{self.name}: the learning rate is a Python function that returns {value!r}, which a plan would "
+                                   "keep for ever. Use a schedule (optimizers.schedules), or return a tensor made of Variables.")
         return convert_to_tensor(value, config.floatx())
 
     @learning_rate.setter
@@ -261,8 +263,8 @@ class Optimizer:
         for v in variables:
             if id(v) not in self._index:
                 raise ValueError(f"{self.name} does not know the variable {getattr(v, 'path', v)!r} of shape {v.shape}: it was built for "
-                                 f"{len(self._index)} others. Layers added later, or another model, need an optimizer of their own. Fix: make "
-                                 f"a new {type(self).__name__} (and compile the model with it).")
+                                 f"{len(self._index)} others. Layers added later, or another model, need an optimizer of their own. "
+                                 f"Fix: make a new {type(self).__name__} (and compile the model with it).")
         return variables
 
     def _checked(self, gradient, variable):
@@ -277,11 +279,11 @@ class Optimizer:
         missing = [v.path for g, v in zip(grads, variables) if g is None]
         if len(missing) == len(grads):
             raise ValueError(f"No gradients provided for any variable: the loss depends on none of {', '.join(missing[:5])}"
-                             f"{', ...' if len(missing) > 5 else ''}. Usual causes: the loss was computed outside the GradientTape, went through "
-                             "NumPy, or there is no loss.")
+                             f"{', ...' if len(missing) > 5 else ''}. Usual causes: the loss was computed outside the GradientTape, "
+                             "went through NumPy, or there is no loss.")
         if missing:
-            warnings.warn(f"Gradients do not exist for variables {missing} when minimizing the loss: they stay as they are. Usual causes: a "
-                          "layer whose output is not used, or that the loss does not reach.", stacklevel=4)
+            warnings.warn(f"Gradients do not exist for variables {missing} when minimizing the loss: they stay as they are. Usual "
+                          "causes: a layer whose output is not used, or that the loss does not reach.", stacklevel=4)
 
     def _apply(self, grads, variables):
         """Accumulate if asked to, clip, decay, move, average."""

@@ -12,7 +12,8 @@ class LearningRateSchedule:
     """
 
     def __call__(self, step):
-        raise NotImplementedError(f"{type(self).__name__} is a learning rate schedule without __call__(self, step): write it, in fastdl.ops")
+        raise NotImplementedError(f"{type(self).__name__} is a learning rate schedule without __call__(self, step): write it, "
+                                  "in fastdl.ops")
 
     def get_config(self):
         raise NotImplementedError(f"{type(self).__name__} has no get_config(): return the constructor's arguments as a dict, "

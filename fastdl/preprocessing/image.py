@@ -42,7 +42,8 @@ def random_shift(x, wrg, hrg, row_axis=1, col_axis=2, channel_axis=0, fill_mode=
 
 def random_shear(x, intensity, row_axis=1, col_axis=2, channel_axis=0, fill_mode="nearest", cval=0.0, interpolation_order=1):
     """x sheared by an angle drawn from -intensity .. intensity degrees."""
-    return _affine(x, row_axis, col_axis, channel_axis, fill_mode, cval, interpolation_order, shear=np.random.uniform(-intensity, intensity))
+    return _affine(x, row_axis, col_axis, channel_axis, fill_mode, cval, interpolation_order,
+                   shear=np.random.uniform(-intensity, intensity))
 
 
 def random_zoom(x, zoom_range, row_axis=1, col_axis=2, channel_axis=0, fill_mode="nearest", cval=0.0, interpolation_order=1):

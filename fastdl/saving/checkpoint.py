@@ -136,8 +136,8 @@ def lock(path):
         except (BlockingIOError, PermissionError):
             file.close()
             break
-    raise FileError(f"Another training uses the folder {os.path.dirname(path)!r} for its backups. Fix: wait for its end, or give each training a "
-                    "backup_dir of its own.")
+    raise FileError(f"Another training uses the folder {os.path.dirname(path)!r} for its backups. Fix: wait for its end, or give each "
+                    "training a backup_dir of its own.")
 
 
 def unlock(path):

@@ -124,7 +124,8 @@ def _entry(path, name, entry):
         raise FileError(f"{path} describes {name!r:.80} wrongly: {str(entry)[:120]}")
     shape, offsets = entry["shape"], entry["data_offsets"]
     whole = lambda v: type(v) is int and 0 <= v < 1 << 62
-    if not isinstance(shape, list) or len(shape) > 32 or not isinstance(offsets, list) or len(offsets) != 2 or not all(map(whole, shape + offsets)):
+    lists = isinstance(shape, list) and len(shape) <= 32 and isinstance(offsets, list) and len(offsets) == 2
+    if not lists or not all(map(whole, shape + offsets)):
         raise FileError(f"{path} describes {name!r:.80} wrongly: shape {shape!r:.80}, data_offsets {offsets!r:.80}")
     nbytes = np.dtype(KINDS[entry["dtype"]]).itemsize
     for s in shape:
@@ -167,7 +168,8 @@ def write_shards(model, path, gigabytes):
     shards, size, total, index = [{}], 0, 0, {}
     for name, a in weights_as_table(model).items():
         if a.nbytes > limit:
-            raise ValueError(f"The weight {name!r} takes {a.nbytes} bytes, more than max_shard_size={gigabytes} GB. Fix: make max_shard_size larger.")
+            raise ValueError(f"The weight {name!r} takes {a.nbytes} bytes, more than max_shard_size={gigabytes} GB. Fix: make "
+                             "max_shard_size larger.")
         if size + a.nbytes > limit:
             shards.append({})
             size = 0
@@ -198,9 +200,11 @@ def reading_shards(path, text, trusted=False):
         for name in files:
             inner = os.path.join(os.path.dirname(path), name)
             if not SHARD.fullmatch(name) or os.path.islink(inner):
-                raise FileError(f"{path} names the shard {name!r:.120}; a shard is a file beside it called <name>_00000.weights.h5, no link")
+                raise FileError(f"{path} names the shard {name!r:.120}; a shard is a file beside it called <name>_00000.weights.h5, "
+                                "no link")
             if not os.path.isfile(inner):
-                raise FileError(f"The shard {inner!r} that {path} names is not there. Fix: keep all files of sharded weights in one folder.")
+                raise FileError(f"The shard {inner!r} that {path} names is not there. Fix: keep all files of sharded weights in one "
+                                "folder.")
             _collect(stack.enter_context(weights_h5.reading(inner, inner, trusted)), "", table)
         yield Flat(table, path)
 

@@ -12,7 +12,8 @@ TEXT_LIMIT = 64 << 20                                       # bytes of one strin
 NOWHERE = 2 ** 64 - 1
 STEPS = 2_000_000                                           # records that a file may have looked at: endless loops end here
 OTHERWISE = "Fix: if you trust the file, pass trusted=True, and h5py reads it; or save it again with Keras 3."
-FLOATS = {2: (10, 5, 0, 10, 15), 4: (23, 8, 0, 23, 127), 8: (52, 11, 0, 52, 1023)}     # IEEE: exponent at, its size, mantissa at, its size, bias
+# IEEE's floats by their bytes: exponent at, its size, mantissa at, its size, bias.
+FLOATS = {2: (10, 5, 0, 10, 15), 4: (23, 8, 0, 23, 127), 8: (52, 11, 0, 52, 1023)}
 
 
 class File:
@@ -173,7 +174,7 @@ class File:
         if head & 15 == 0 and size in (1, 2, 4, 8) and self.number(at + 8, 2) == 0 and self.number(at + 10, 2) == 8 * size:
             return "number", np.dtype(f"{order}{'i' if bits & 8 else 'u'}{size}")
         if head & 15 == 1 and size in FLOATS and not bits & 64:
-            layout = (self.number(at + 12, 1), self.number(at + 13, 1), self.number(at + 14, 1), self.number(at + 15, 1), self.number(at + 16, 4))
+            layout = (*(self.number(at + k, 1) for k in (12, 13, 14, 15)), self.number(at + 16, 4))
             if layout == FLOATS[size] and self.number(at + 8, 2) == 0:
                 return "number", np.dtype(f"{order}f{size}")
         if head & 15 == 3 and size:

@@ -55,8 +55,8 @@ class Budget:
             n *= int(s)
         self.left -= n
         if n < 0 or self.left < 0:
-            raise FileError(f"{self.what} describes weights of more than {self.limit >> 20} MiB (one of shape {tuple(shape)}), far more than it holds. "
-                            "Fix: if you trust it, pass allow_large=True.")
+            raise FileError(f"{self.what} describes weights of more than {self.limit >> 20} MiB (one of shape {tuple(shape)}), far more "
+                            "than it holds. Fix: if you trust it, pass allow_large=True.")
 
     def __enter__(self):
         from fastdl.layers.scopes import _stack
@@ -363,7 +363,8 @@ def _load_legacy(path, size, compile, allow_large, trusted):
                 try:
                     model.compile_from_config(arguments)
                 except Exception as error:
-                    raise FileError(f"how it was compiled is not understood ({error}). Fix: load_model(..., compile=False), then model.compile(...)") from error
+                    raise FileError(f"how it was compiled is not understood ({error}). Fix: load_model(..., compile=False), then "
+                                    "model.compile(...)") from error
                 _build_optimizer(model)
                 legacy_h5.of_keras_2(model.optimizer, arguments.get("optimizer"), version)
                 legacy_h5.load_optimizer(model.optimizer, root)
@@ -390,7 +391,7 @@ def _build_optimizer(model):
 
 
 def load_weights(model, filepath, skip_mismatch=False, by_name=False, trusted=False, **legacy):
-    """Read weights into this model: *.weights.h5 or its shards (*.weights.json), a legacy .h5 (by order or by_name), .keras, .safetensors."""
+    """Read weights into this model: *.weights.h5 or its shards (*.weights.json), legacy .h5 (by order or by_name), .keras, .safetensors"""
     for key in legacy:
         if key not in ("objects_to_skip", "options"):
             raise TypeError(f"load_weights() has no argument {key!r}. It takes filepath, by_name and skip_mismatch.")
@@ -412,7 +413,8 @@ def load_weights(model, filepath, skip_mismatch=False, by_name=False, trusted=Fa
             raise FileError("it is neither an HDF5 file nor a .keras file, and its name ends neither in .safetensors nor in .weights.json")
         with _weights_root(path, source, trusted) as root:
             if not model.built:
-                raise FileError(f"the model '{model.name}' has no weights yet: call it on data, or build(input_shape), before load_weights()")
+                raise FileError(f"the model '{model.name}' has no weights yet: call it on data, or build(input_shape), before "
+                                "load_weights()")
             if source is not None and legacy_h5.is_legacy(root):
                 legacy_h5.load_weights(model, root, by_name, skip_mismatch)
             elif by_name:
@@ -447,7 +449,8 @@ def model_from_json(json_string, custom_objects=None, allow_large=False):
         version = config.get("keras_version")
         if version is None and "module" not in config:
             version = "2"
-        config = legacy_h5.upgrade({k: v for k, v in config.items() if k not in ("keras_version", "backend")}, version if isinstance(version, str) else "3")
+        plain = {k: v for k, v in config.items() if k not in ("keras_version", "backend")}
+        config = legacy_h5.upgrade(plain, version if isinstance(version, str) else "3")
         with contextlib.nullcontext() if allow_large else Budget(TEXT_WEIGHTS, what):
             return _model_of(config, True)
 

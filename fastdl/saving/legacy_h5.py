@@ -11,6 +11,7 @@ from fastdl.errors import FileError
 from fastdl.saving.serialization import functions, register_keras_serializable
 from fastdl.saving.weights_h5 import h5, make_array, make_group
 
+SAVE_AGAIN = "open it with Keras 2.0 to 2.3 and save it again"
 GONE = ("nb_filter", "border_mode", "dim_ordering", "output_dim_", "init")     # words of Keras 1
 CUT = 64512                                                 # bytes an HDF5 attribute may have
 # What the configs of Keras 2 hold without effect on the result, for layers of any kind.
@@ -31,7 +32,7 @@ def upgrade(config, version):
     """A model's config of Keras `version` (a string such as "2.0.8") in the words of Keras 3."""
     major = (version or "2").split(".")[0]
     if major == "1":
-        raise FileError(f"the file is of Keras {version}, whose layers had other arguments. Fix: open it with Keras 2.0 to 2.3 and save it again.")
+        raise FileError(f"the file is of Keras {version}, whose layers had other arguments. Fix: {SAVE_AGAIN}.")
     return _upgrade(config, 0) if major != "3" else config
 
 
@@ -49,7 +50,7 @@ def _upgrade(x, depth):
     if isinstance(name, str) and isinstance(inner, dict):
         x["config"] = _upgrade_object(name, inner)
         if name == "Merge":
-            raise FileError("the config holds a Merge layer of Keras 1, which is gone. Fix: open it with Keras 2.0 to 2.3 and save it again.")
+            raise FileError(f"the config holds a Merge layer of Keras 1, which is gone. Fix: {SAVE_AGAIN}.")
         if name in ("TFOpLambda", "TensorFlowOpLayer", "SlicingOpLambda"):
             x = _tf_operation(x)
     return x
@@ -89,7 +90,7 @@ def _references(x, names):
 def _upgrade_object(name, c):
     c = dict(c)
     if any(k in c for k in GONE[:3]):
-        raise FileError(f"the config of {name} uses {[k for k in GONE if k in c]}, words of Keras 1. Fix: open it with Keras 2.0 to 2.3 and save it again.")
+        raise FileError(f"the config of {name} uses {[k for k in GONE if k in c]}, words of Keras 1. Fix: {SAVE_AGAIN}.")
     if name in ("LSTM", "GRU", "ConvLSTM2D", "SimpleRNN", "LSTMCell", "GRUCell", "CuDNNLSTM", "CuDNNGRU"):
         for key in ("activation", "recurrent_activation"):
             if c.get(key) == "hard_sigmoid":
@@ -114,15 +115,17 @@ def _upgrade_object(name, c):
             if old in c and new not in c:
                 c[new] = c[old]
     for key, harmless in DROPPED.items():
-        if key in c and (harmless is None or c[key] == harmless or c[key] is None) and not (name == "InputLayer" and key in ("sparse", "ragged")):
+        kept = name == "InputLayer" and key in ("sparse", "ragged")
+        if key in c and not kept and (harmless is None or c[key] == harmless or c[key] is None):
             c.pop(key)
     return c
 
 
 # tf.keras 2.4 and later wrote x * 2 as a layer with a TensorFlow function's name.
-TF_NAMES = {"math.add": ("Add", "y"), "__operators__.add": ("Add", "y"), "math.subtract": ("Subtract", "y"), "math.multiply": ("Multiply", "y"),
-            "math.truediv": ("TrueDivide", "y"), "math.divide": ("Divide", "y"), "math.pow": ("Power", "y"), "math.maximum": ("Maximum", "y"),
-            "math.minimum": ("Minimum", "y"), "math.negative": ("Negative", None), "math.exp": ("Exp", None), "math.log": ("Log", None),
+TF_NAMES = {"math.add": ("Add", "y"), "__operators__.add": ("Add", "y"), "math.subtract": ("Subtract", "y"),
+            "math.multiply": ("Multiply", "y"), "math.truediv": ("TrueDivide", "y"), "math.divide": ("Divide", "y"),
+            "math.pow": ("Power", "y"), "math.maximum": ("Maximum", "y"), "math.minimum": ("Minimum", "y"),
+            "math.negative": ("Negative", None), "math.exp": ("Exp", None), "math.log": ("Log", None),
             "math.sqrt": ("Sqrt", None), "math.square": ("Square", None), "math.abs": ("Absolute", None), "math.sigmoid": ("Sigmoid", None),
             "math.tanh": ("Tanh", None), "nn.relu": ("Relu", None), "nn.sigmoid": ("Sigmoid", None), "nn.tanh": ("Tanh", None),
             "linalg.matmul": ("Matmul", "b")}
@@ -131,8 +134,9 @@ TF_NAMES = {"math.add": ("Add", "y"), "__operators__.add": ("Add", "y"), "math.s
 def _tf_operation(entry):
     function = entry["config"].get("function")
     if not isinstance(function, str) or function not in TF_NAMES:
-        raise FileError(f"the config uses the TensorFlow function {function!r:.80} as a layer; fastdl reads these: {', '.join(TF_NAMES)}. Fix: rebuild "
-                        "the model in Python with fastdl.ops, then model.load_weights(file, by_name=True)")
+        raise FileError(f"the config uses the TensorFlow function {function!r:.80} as a layer; fastdl reads these: "
+                        f"{', '.join(TF_NAMES)}. Fix: rebuild the model in Python with fastdl.ops, then "
+                        "model.load_weights(file, by_name=True)")
     name, second = TF_NAMES[function]
     nodes = []
     for node in entry.get("inbound_nodes") or []:
@@ -215,8 +219,8 @@ def load_weights(model, root, by_name=False, skip_mismatch=False):
         pairs = [(named[n], g, w) for n, g, w in found if n in named]
     else:
         if len(layers) != len(found):
-            raise root.error(f"holds {len(found)} layers with weights; the model has {len(layers)}. Fix: build the model as the file's was, "
-                             "or load_weights(..., by_name=True)")
+            raise root.error(f"holds {len(found)} layers with weights; the model has {len(layers)}. Fix: build the model as the file's "
+                             "was, or load_weights(..., by_name=True)")
         pairs = [(l, g, w) for l, (_, g, w) in zip(layers, found)]
     for layer, group, names in pairs:
         try:
@@ -270,9 +274,10 @@ def _top_level(model, root):
 
 def of_keras_2(optimizer, config, version):
     """Give an optimizer the formula of its file: until tf.keras 2.10, and in `legacy` later, epsilon stood outside the root."""
-    if not str(version).startswith("2") or not isinstance(config, dict) or not isinstance(config.get("config"), dict) or "use_ema" in config["config"]:
+    inner = config.get("config") if isinstance(config, dict) else None
+    if not str(version).startswith("2") or not isinstance(inner, dict) or "use_ema" in inner:
         return
-    if hasattr(optimizer, "epsilon_outside") and not getattr(optimizer, "momentum", 0):      # with momentum, TensorFlow's kernel had it inside
+    if hasattr(optimizer, "epsilon_outside") and not getattr(optimizer, "momentum", 0):      # with momentum, it stood inside
         optimizer.epsilon_outside = True
 
 
@@ -308,7 +313,8 @@ def _orders(optimizer, names):
     if len(names) == len(variables):
         yield variables
     first = names[0].split("/")[-1].split(":")[0] if names else ""
-    lists = [v for k, v in vars(optimizer).items() if isinstance(v, list) and len(v) == n and k not in ("_trainable_variables", "_variables")]
+    lists = [v for k, v in vars(optimizer).items()
+             if isinstance(v, list) and len(v) == n and k not in ("_trainable_variables", "_variables")]
     by_slot = [v for slots in lists for v in slots]         # the first moments of all weights, then the second ones
     if first == "iteration":
         yield optimizer.variables_of_keras_2()

@@ -204,7 +204,8 @@ def _serialize_instance(obj):
         module, registered = _written_module(home, cls), "Functional" if home == ("models", "Functional") else None
     config = obj.get_config()
     if not isinstance(config, dict):
-        raise TypeError(f"{cls.__name__}.get_config() returned {type(config).__name__}; it must return a dict of the constructor's arguments")
+        raise TypeError(f"{cls.__name__}.get_config() returned {type(config).__name__}; it must return a dict of the constructor's "
+                        "arguments")
     made = {"module": module, "class_name": cls.__name__, "config": serialize_keras_object(config), "registered_name": registered}
     if hasattr(obj, "get_build_config"):
         build = obj.get_build_config()
@@ -502,12 +503,12 @@ def _make(cls, config):
             inner["dtype"] = _policy_name(inner["dtype"])
         for key in ("num_thresholds", "num_classes") if own else ():
             if isinstance(inner.get(key), int) and inner[key] > MOST:
-                raise FileError(f"{cls.__name__}: its config says {key}={inner[key]:.0f}, for which it would make arrays of that size squared or "
-                                f"lists that long; a file may say at most {MOST}. Fix: compile the model in Python")
+                raise FileError(f"{cls.__name__}: its config says {key}={inner[key]:.0f}, for which it would make arrays of that size "
+                                f"squared or lists that long; a file may say at most {MOST}. Fix: compile the model in Python")
         for key in PATHS if own else ():
             if isinstance(inner.get(key), str):
-                raise FileError(f"{cls.__name__}: its config says {key}={inner[key]!r:.80}. fastdl opens no path or address that a file names; "
-                                "give the data itself, as a list")
+                raise FileError(f"{cls.__name__}: its config says {key}={inner[key]!r:.80}. fastdl opens no path or address that a file "
+                                "names; give the data itself, as a list")
     if own and isinstance(inner, dict):
         inner = {k: v for k, v in inner.items() if not (k in HARMLESS and v == HARMLESS[k])}
     if own and cls.__name__ == "Lambda":

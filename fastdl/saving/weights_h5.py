@@ -140,7 +140,8 @@ class Node:
         """Raise unless the file holds every byte that this array claims, in a way that reading it touches nothing else."""
         h5py, plist = h5(), data.id.get_create_plist()
         kind = data.id.get_type()
-        if kind.get_class() not in (h5py.h5t.INTEGER, h5py.h5t.FLOAT) and data.dtype != np.bool_ or kind.get_size() > 8 or data.shape is None:
+        numbers = kind.get_class() in (h5py.h5t.INTEGER, h5py.h5t.FLOAT) or data.dtype == np.bool_
+        if not numbers or kind.get_size() > 8 or data.shape is None:
             raise self.error(f"holds no plain numbers ({data.dtype})", path)
         if plist.get_layout() not in (h5py.h5d.COMPACT, h5py.h5d.CONTIGUOUS, h5py.h5d.CHUNKED):
             raise self.error("is assembled from elsewhere (a virtual dataset), which fastdl does not follow", path)
@@ -227,7 +228,8 @@ class Store:
 
     def __getitem__(self, name):
         if name not in self._names:
-            raise FileError(f"{self.node.what if self.node else 'the file'}: {self.node.path if self.node else ''} holds no array {name!r:.80}")
+            what, path = (self.node.what, self.node.path) if self.node else ("the file", "")
+            raise FileError(f"{what}: {path} holds no array {name!r:.80}")
         return self.node.array(name)
 
     def shape(self, name):
@@ -357,10 +359,12 @@ def load(model, root, skip_mismatch=False, optimizer=True):
             import warnings
             warnings.warn(f"skip_mismatch: {error}", stacklevel=4)
     if missing and not skip_mismatch:
-        raise root.error(f"holds no weights for {missing[:5]}. Is it of another model? load_weights(..., skip_mismatch=True) loads what fits.")
+        raise root.error(f"holds no weights for {missing[:5]}. Is it of another model? load_weights(..., skip_mismatch=True) loads "
+                         "what fits.")
     layers = root.child("layers") or root.child("_layer_checkpoint_dependencies")
-    extra = [n for n in layers.names() if f"layers/{n}" not in met] if layers is not None and any(m.startswith("layers/") for m in met) else []
-    extra = [n for n in extra if _holds_arrays(layers.child(n))]
+    extra = []
+    if layers is not None and any(m.startswith("layers/") for m in met):
+        extra = [n for n in layers.names() if f"layers/{n}" not in met and _holds_arrays(layers.child(n))]
     if extra and not skip_mismatch:
         raise root.error(f"holds weights that the model has no layers for: {extra[:5]}. Is it of another model? "
                          "load_weights(..., skip_mismatch=True) loads what fits.")

@@ -183,8 +183,9 @@ class Steps:
         known = getattr(self.optimizer, "_index", None) if getattr(self.optimizer, "built", False) else None
         late = [v.path for v in now if known is not None and id(v) not in known]
         if late:
-            self._say("thawed", f"{', '.join(late[:3])}{', ...' if len(late) > 3 else ''} became trainable after training began, and stay as they "
-                      f"are: compile() model '{self.name}' again so that its optimizer knows them.")
+            shown = ", ".join(late[:3]) + (", ..." if len(late) > 3 else "")
+            self._say("thawed", f"{shown} became trainable after training began, and stay as they are: compile() model "
+                      f"'{self.name}' again so that its optimizer knows them.")
             now = [v for v in now if id(v) in known]
         if not now and self._compile_variables:
             self._say("frozen", f"every weight of model '{self.name}' was frozen after compile(), and it trains as it was compiled. "
@@ -268,7 +269,8 @@ class Steps:
                     raise
                 y_pred = None               # a model with a train_step of its own may have no call() for this data
             if ours and self.compiled and losses is not None and any(p is None for p in tree.flatten(y_pred)):
-                raise ValueError(f"call() of model '{self.name}' returned {y_pred!r:.80}; wanted its outputs. Is a `return` missing at its end?")
+                raise ValueError(f"call() of model '{self.name}' returned {y_pred!r:.80}; wanted its outputs. Is a `return` missing "
+                                 "at its end?")
             if y_pred is not None and y is not None and self.compiled:
                 try:
                     targets = tensors(y)
@@ -281,7 +283,8 @@ class Steps:
                         raise
             self._compile_output = y_pred
         if self.compiled and self.optimizer is not None and training:
-            variables = {id(v): v for v in [*self._training_variables(), *self._compile_variables]}     # what is frozen for now may come back
+            # What is frozen for now may come back.
+            variables = {id(v): v for v in [*self._training_variables(), *self._compile_variables]}
             if variables and not getattr(self.optimizer, "built", False):
                 order = {id(v): k for k, v in enumerate(self.weights)}
                 self.optimizer.build(sorted(variables.values(), key=lambda v: order[id(v)]))

@@ -168,8 +168,8 @@ def dataset_from_directory(directory, labels, label_mode, class_names, formats, 
     def make(part):
         chosen, numbers = get_training_or_validation_split(paths, labels, validation_split, part)
         if not chosen:
-            raise bad_argument("directory", f"no {part + ' ' if part else ''}files in {os.fspath(directory)!r}", f"files ending in {', '.join(formats)}",
-                               "check the folder and validation_split")
+            raise bad_argument("directory", f"no {part + ' ' if part else ''}files in {os.fspath(directory)!r}",
+                               f"files ending in {', '.join(formats)}", "check the folder and validation_split")
         targets = encode_labels(numbers, label_mode, len(class_names or ()))
         again = shuffle and part != "validation" if subset == "both" else shuffle
         dataset = BatchDataset(len(chosen), make_load(chosen), targets, batch_size, again, seed)

@@ -89,7 +89,8 @@ def _svg(model, shows):
     out += [f'<line x1="{x[a] + wide // 2}" y1="{y[a] + high}" x2="{x[b] + wide // 2}" y2="{y[b]}" stroke="#555"/>' for a, b in edges]
     for k, box in enumerate(boxes):
         out.append(f'<rect x="{x[k]}" y="{y[k]}" width="{wide}" height="{high}" rx="4" fill="#f4f6fa" stroke="#555"/>')
-        out += [f'<text x="{x[k] + wide // 2}" y="{y[k] + 20 + 16 * j}" text-anchor="middle">{escape(line)}</text>' for j, line in enumerate(box)]
+        out += [f'<text x="{x[k] + wide // 2}" y="{y[k] + 20 + 16 * j}" text-anchor="middle">{escape(line)}</text>'
+                for j, line in enumerate(box)]
     return "\n".join(out + ["</svg>"]) + "\n"
 
 

@@ -47,7 +47,9 @@ class ImageLayer(Layer):
 
     def __init__(self, bounding_box_format=None, data_format=None, **kwargs):
         super().__init__(**kwargs)
-        self.bounding_box_format = None if bounding_box_format is None else one_of("bounding_box_format", bounding_box_format, boxes.FORMATS)
+        if bounding_box_format is not None:
+            one_of("bounding_box_format", bounding_box_format, boxes.FORMATS)
+        self.bounding_box_format = bounding_box_format
         self.data_format = one_of("data_format", data_format or config.image_data_format(), ("channels_last", "channels_first"))
 
     def get_config(self):

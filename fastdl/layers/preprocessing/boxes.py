@@ -75,7 +75,8 @@ def moved(bounding_boxes, form, move, before, after):
     x1, y1, x2, y2 = _corners(given, form, *before)
     xs, ys = move(ops.stack([x1, x2, x1, x2], axis=-1), ops.stack([y1, y1, y2, y2], axis=-1))
     cut = lambda v, top: ops.clip(v, 0.0, float(top))
-    made = ops.stack([cut(ops.min(xs, -1), after[1]), cut(ops.min(ys, -1), after[0]), cut(ops.max(xs, -1), after[1]), cut(ops.max(ys, -1), after[0])],
+    high, wide = after
+    made = ops.stack([cut(ops.min(xs, -1), wide), cut(ops.min(ys, -1), high), cut(ops.max(xs, -1), wide), cut(ops.max(ys, -1), high)],
                      axis=-1)
     made = convert_format(made, "xyxy", form, *after)
     padding = ops.all(ops.equal(given, -1.0), axis=-1, keepdims=True)

@@ -210,8 +210,8 @@ def _rectangles(layer, images, wide, high, seed):
 class RandomColorJitter(RandomImageLayer):
     """RandomBrightness, RandomContrast, RandomSaturation and RandomHue, one after the other; factors that are None are left out"""
 
-    def __init__(self, value_range=(0, 255), brightness_factor=None, contrast_factor=None, saturation_factor=None, hue_factor=None, seed=None,
-                 data_format=None, **kwargs):
+    def __init__(self, value_range=(0, 255), brightness_factor=None, contrast_factor=None, saturation_factor=None, hue_factor=None,
+                 seed=None, data_format=None, **kwargs):
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.value_range = value_range
         self.brightness_factor, self.contrast_factor = brightness_factor, contrast_factor

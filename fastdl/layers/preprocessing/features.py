@@ -44,8 +44,10 @@ class _Feature(_Part):
             raise bad_argument("output_mode of a feature", repr(output_mode), '"int", "one_hot" or "float"', 'use "one_hot" for categories')
         if isinstance(preprocessor, dict):
             from fastdl.saving import serialization
-            plain = preprocessor.get("class_name") == "TFDIdentity"             # Keras's name for it
-            preprocessor = Identity(name=preprocessor["config"].get("name")) if plain else serialization.deserialize_keras_object(preprocessor)
+            if preprocessor.get("class_name") == "TFDIdentity":                 # Keras's name for it
+                preprocessor = Identity(name=preprocessor["config"].get("name"))
+            else:
+                preprocessor = serialization.deserialize_keras_object(preprocessor)
         self.dtype, self.preprocessor, self.output_mode = dtype, preprocessor, output_mode
 
     def get_config(self):
@@ -93,17 +95,20 @@ class FeatureSpace(Layer):
 
     @classmethod
     def float_discretized(cls, num_bins, bin_boundaries=None, output_mode="one_hot", name=None):
-        layer = Discretization(num_bins=num_bins, bin_boundaries=bin_boundaries, name=f"{name or auto_name('float_discretized')}_preprocessor")
+        layer = Discretization(num_bins=num_bins, bin_boundaries=bin_boundaries,
+                               name=f"{name or auto_name('float_discretized')}_preprocessor")
         return _Feature("float32", layer, output_mode)
 
     @classmethod
     def integer_categorical(cls, max_tokens=None, num_oov_indices=1, output_mode="one_hot", name=None):
-        layer = IntegerLookup(max_tokens=max_tokens, num_oov_indices=num_oov_indices, name=f"{name or auto_name('integer_categorical')}_preprocessor")
+        layer = IntegerLookup(max_tokens=max_tokens, num_oov_indices=num_oov_indices,
+                              name=f"{name or auto_name('integer_categorical')}_preprocessor")
         return _Feature("int32", layer, output_mode)
 
     @classmethod
     def string_categorical(cls, max_tokens=None, num_oov_indices=1, output_mode="one_hot", name=None):
-        layer = StringLookup(max_tokens=max_tokens, num_oov_indices=num_oov_indices, name=f"{name or auto_name('string_categorical')}_preprocessor")
+        layer = StringLookup(max_tokens=max_tokens, num_oov_indices=num_oov_indices,
+                             name=f"{name or auto_name('string_categorical')}_preprocessor")
         return _Feature("string", layer, output_mode)
 
     @classmethod
@@ -144,7 +149,10 @@ class FeatureSpace(Layer):
         return getattr(self, kind)(sized[kind], name=key) if kind in sized else getattr(self, kind)(name=key)
 
     def _cross(self, cross):
-        cross = _Cross(**cross["config"]) if isinstance(cross, dict) else cross if isinstance(cross, _Cross) else _Cross(cross, self.crossing_dim)
+        if isinstance(cross, dict):
+            cross = _Cross(**cross["config"])
+        elif not isinstance(cross, _Cross):
+            cross = _Cross(cross, self.crossing_dim)
         missing = [n for n in cross.feature_names if n not in self.features]
         if missing:
             raise ValueError(f"crosses name {missing}, which are no features; known: {sorted(self.features)}.")

@@ -182,7 +182,8 @@ class RandomFlip(RandomImageLayer):
 
 def _projected(matrix):
     """(x, y) -> where the warp's matrix (batch, 8) reads from, in pixels counted from the image's edge."""
-    a = [ops.reshape(matrix[:, k], (-1, 1, 1)) if matrix.shape[0] is None else ops.reshape(matrix[:, k], (matrix.shape[0], 1, 1)) for k in range(8)]
+    rows = -1 if matrix.shape[0] is None else matrix.shape[0]
+    a = [ops.reshape(matrix[:, k], (rows, 1, 1)) for k in range(8)]
 
     def move(x, y):
         x, y = x - 0.5, y - 0.5                                 # pixel 0 reaches from 0 to 1: its centre lies at 1/2
@@ -312,7 +313,10 @@ class RandomShear(_Warp):
 
 
 class RandomPerspective(_Warp):
-    """y = each image, with a probability drawn from factor, seen from a random side: corner (x, y) goes to (x, y) (1 + U[-scale / 2, scale / 2])"""
+    """y = each image, with a probability drawn from factor, seen from a random side
+
+    A corner at (x, y) goes to (x, y) (1 + U[-scale / 2, scale / 2]).
+    """
 
     def __init__(self, factor=1.0, scale=1.0, interpolation="bilinear", fill_value=0.0, seed=None, data_format=None, **kwargs):
         super().__init__(seed=seed, data_format=data_format, **kwargs)
@@ -341,8 +345,8 @@ class RandomElasticTransform(_Warp):
     """y = each image, with a probability drawn from factor, bent by blurred noise; scale sets how far and how coarsely"""
     fills = (*FILLS, "mirror")
 
-    def __init__(self, factor=1.0, scale=1.0, interpolation="bilinear", fill_mode="reflect", fill_value=0.0, value_range=(0, 255), seed=None,
-                 data_format=None, **kwargs):
+    def __init__(self, factor=1.0, scale=1.0, interpolation="bilinear", fill_mode="reflect", fill_value=0.0, value_range=(0, 255),
+                 seed=None, data_format=None, **kwargs):
         super().__init__(seed=seed, data_format=data_format, **kwargs)
         self.factor, self.scale, self.value_range = factors(factor, 0.0), factors(scale, 0.0, name="scale"), value_range
         self._warps(interpolation, fill_mode, fill_value)
@@ -352,7 +356,7 @@ class RandomElasticTransform(_Warp):
             return None
         seed = int(seed) if isinstance(seed, int) else seed
         key = frandom.key(seed)
-        return {"apply": self._chance(images, self.factor, seed), "distortion": self._uniform((), self.scale[0], self.scale[1], seed), "key": key}
+        return {"apply": self._chance(images, self.factor, seed), "distortion": self._uniform((), *self.scale, seed), "key": key}
 
     def _moved(self, images, transformation, interpolation):
         if transformation is None:

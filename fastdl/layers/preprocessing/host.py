@@ -28,7 +28,8 @@ def batches(data, name):
 def checked_mode(layer, mode, sparse, known):
     mode = {"binary": "multi_hot", "tf-idf": "tf_idf"}.get(mode, mode)
     if mode not in known:
-        raise bad_argument(f"output_mode of {type(layer).__name__}", repr(mode), " or ".join(map(repr, known)), f"use output_mode={known[0]!r}")
+        raise bad_argument(f"output_mode of {type(layer).__name__}", repr(mode), " or ".join(map(repr, known)),
+                           f"use output_mode={known[0]!r}")
     if sparse:
         raise ValueError(f"{type(layer).__name__}(sparse=True): sparse tensors do not exist here. Leave sparse out.")
     return mode, False

@@ -20,8 +20,9 @@ class _IndexLookup(HostLayer):
     """
     words = True
 
-    def __init__(self, max_tokens, num_oov_indices, mask_token, oov_token, vocabulary=None, idf_weights=None, invert=False, output_mode="int",
-                 sparse=False, pad_to_max_tokens=False, oov_method="floormod", salt=None, vocabulary_size=None, has_input_vocabulary=None, **kwargs):
+    def __init__(self, max_tokens, num_oov_indices, mask_token, oov_token, vocabulary=None, idf_weights=None, invert=False,
+                 output_mode="int", sparse=False, pad_to_max_tokens=False, oov_method="floormod", salt=None, vocabulary_size=None,
+                 has_input_vocabulary=None, **kwargs):
         super().__init__(**kwargs)
         name = type(self).__name__
         if max_tokens is not None and max_tokens <= 1:
@@ -260,8 +261,8 @@ class StringLookup(_IndexLookup):
     [[2, 0]]
     """
 
-    def __init__(self, max_tokens=None, num_oov_indices=1, mask_token=None, oov_token="[UNK]", vocabulary=None, idf_weights=None, invert=False,
-                 output_mode="int", pad_to_max_tokens=False, sparse=False, encoding="utf-8", name=None, salt=None, **kwargs):
+    def __init__(self, max_tokens=None, num_oov_indices=1, mask_token=None, oov_token="[UNK]", vocabulary=None, idf_weights=None,
+                 invert=False, output_mode="int", pad_to_max_tokens=False, sparse=False, encoding="utf-8", name=None, salt=None, **kwargs):
         self.encoding = encoding
         super().__init__(max_tokens, num_oov_indices, mask_token, oov_token, vocabulary, idf_weights, invert, output_mode, sparse,
                          pad_to_max_tokens, salt=salt, name=name, **kwargs)

@@ -54,7 +54,8 @@ class CutMix(RandomImageLayer):
         alpha = self._uniform((), *self.factor, seed) + 1e-6
         side = ops.sqrt(1.0 - frandom.beta((b,), alpha, alpha, seed=seed))
         mask, share = _rectangles(self, images, side, side, seed)
-        return {"permutation_order": frandom.shuffle(ops.arange(b, dtype="int32"), seed=seed), "batch_masks": mask, "mix_weight": 1.0 - share}
+        order = frandom.shuffle(ops.arange(b, dtype="int32"), seed=seed)
+        return {"permutation_order": order, "batch_masks": mask, "mix_weight": 1.0 - share}
 
     def _changed(self, images, transformation):
         return ops.where(transformation["batch_masks"], ops.take(images, transformation["permutation_order"], axis=0), images)
@@ -116,11 +117,13 @@ class RandAugment(_Choosing):
         self._choices = _augmentations(self.factor, value_range, interpolation, seed, data_format)
 
     def _drawn(self, images, seed):
-        return {"layer_idxes": frandom.randint((self.num_ops,), 0, len(self._choices), seed=seed), "transforms": self._chances(images, seed)}
+        chosen = frandom.randint((self.num_ops,), 0, len(self._choices), seed=seed)
+        return {"layer_idxes": chosen, "transforms": self._chances(images, seed)}
 
     def _through(self, x, transformation, method):
         for i in range(self.num_ops):
-            x = self._pick(transformation["layer_idxes"][i], x, lambda layer, how: getattr(layer, method)(x, how), transformation["transforms"])
+            x = self._pick(transformation["layer_idxes"][i], x, lambda layer, how: getattr(layer, method)(x, how),
+                           transformation["transforms"])
         return x
 
     def _changed(self, images, transformation):
@@ -136,8 +139,8 @@ class RandAugment(_Choosing):
             layer.bounding_box_format = self.bounding_box_format
         x = ops.convert_to_tensor(bounding_boxes["boxes"], "float32")
         for i in range(self.num_ops):
-            x = self._pick(transformation["layer_idxes"][i], x, lambda layer, how: layer.transform_bounding_boxes({"boxes": x}, how)["boxes"],
-                           transformation["transforms"])
+            x = self._pick(transformation["layer_idxes"][i], x,
+                           lambda layer, how: layer.transform_bounding_boxes({"boxes": x}, how)["boxes"], transformation["transforms"])
         return dict(bounding_boxes, boxes=x)
 
 
@@ -150,7 +153,8 @@ class AugMix(_Choosing):
     def __init__(self, value_range=(0, 255), num_chains=3, chain_depth=3, factor=0.3, alpha=1.0, all_ops=True, interpolation="bilinear",
                  seed=None, data_format=None, **kwargs):
         super().__init__(seed=seed, data_format=data_format, **kwargs)
-        self.value_range, self.num_chains, self.chain_depth, self.factor = value_range, int(num_chains), int(chain_depth), factors(factor, 0.0)
+        self.value_range, self.factor = value_range, factors(factor, 0.0)
+        self.num_chains, self.chain_depth = int(num_chains), int(chain_depth)
         self.alpha, self.all_ops, self.interpolation = alpha, bool(all_ops), interpolation
         choices = _augmentations(self.factor, value_range, interpolation, seed, data_format)
         self._choices = choices if all_ops else choices[:7]
@@ -167,7 +171,8 @@ class AugMix(_Choosing):
         for chain in range(self.num_chains):
             y = x
             for _ in range(self.chain_depth):
-                y = self._pick(transformation["layers"][at], y, lambda layer, how: getattr(layer, method)(y, how), transformation["transforms"][at])
+                y = self._pick(transformation["layers"][at], y, lambda layer, how: getattr(layer, method)(y, how),
+                               transformation["transforms"][at])
                 at += 1
             total = total + y * transformation["chain_mixing_weights"][chain]
         w = transformation["weight_sample"]

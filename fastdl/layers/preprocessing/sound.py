@@ -21,7 +21,8 @@ def _window(window, n, periodic):
     if not isinstance(window, str):
         made = np.asarray(window, "float64")
         if made.shape != (n,):
-            raise bad_argument("window", f"an array of shape {made.shape}", f"shape ({n},), one weight a sample", "or a name such as 'hann'")
+            raise bad_argument("window", f"an array of shape {made.shape}", f"shape ({n},), one weight a sample",
+                               "or a name such as 'hann'")
         return made
     one_of("window", window, tuple(_COSINES))
     t = 2 * np.pi * np.arange(n) / max(n - (not periodic), 1)
@@ -43,7 +44,8 @@ class STFTSpectrogram(Layer):
         super().__init__(**kwargs)
         self.mode = one_of("mode", mode, ("log", "magnitude", "psd", "real", "imag", "angle", "stft"))
         if frame_step is not None and not 1 <= frame_step <= frame_length:
-            raise bad_argument("frame_step", frame_step, f"a whole number from 1 to frame_length={frame_length}", "use half of frame_length")
+            raise bad_argument("frame_step", frame_step, f"a whole number from 1 to frame_length={frame_length}",
+                               "use half of frame_length")
         if fft_length is not None and fft_length < frame_length:
             raise bad_argument("fft_length", fft_length, f"at least frame_length={frame_length}", "leave it out")
         if scaling is not None:
@@ -59,7 +61,8 @@ class STFTSpectrogram(Layer):
     def _sines(self, wave):
         def make(shape, dtype=None):
             w = _window(self.window, self.frame_length, self.periodic)
-            scale = {None: 1.0, "density": np.sqrt(np.sum(w * w)), "spectrum": np.sum(np.abs(w))}[self.scaling if self.window is not None else None]
+            scaling = None if self.window is None else self.scaling
+            scale = {None: 1.0, "density": np.sqrt(np.sum(w * w)), "spectrum": np.sum(np.abs(w))}[scaling]
             angle = -2 * np.pi * np.arange(self.frame_length)[:, None] * np.arange(self._bins) / (2 * (self._bins - 1))
             return convert_to_tensor((wave(angle) * w[:, None] / scale)[:, None, :], dtype)
         return make

@@ -51,9 +51,11 @@ class TextVectorization(HostLayer):
         self.standardize, self.split, self.encoding, self.ragged = standardize, split, encoding, False
         self.ngrams = tuple(ngrams) if isinstance(ngrams, list) else ngrams
         self.output_sequence_length = output_sequence_length
-        self._lookup_layer = StringLookup(max_tokens=max_tokens, vocabulary=vocabulary, idf_weights=idf_weights, pad_to_max_tokens=pad_to_max_tokens,
-                                    mask_token="", output_mode=output_mode, sparse=sparse, encoding=encoding, vocabulary_size=vocabulary_size)
-        self.output_mode, self.max_tokens, self.pad_to_max_tokens, self.sparse = self._lookup_layer.output_mode, max_tokens, pad_to_max_tokens, False
+        self._lookup_layer = StringLookup(
+            max_tokens=max_tokens, vocabulary=vocabulary, idf_weights=idf_weights, pad_to_max_tokens=pad_to_max_tokens, mask_token="",
+            output_mode=output_mode, sparse=sparse, encoding=encoding, vocabulary_size=vocabulary_size)
+        self.output_mode, self.sparse = self._lookup_layer.output_mode, False
+        self.max_tokens, self.pad_to_max_tokens = max_tokens, pad_to_max_tokens
 
     # ------------------------------------------------------------ text to tokens
     def _rows(self, inputs):
@@ -140,7 +142,8 @@ class TextVectorization(HostLayer):
     # ------------------------------------------------------------ files
     def get_config(self):
         look, made = self._lookup_layer, super().get_config()
-        return dict(made, vocabulary=look.input_vocabulary, idf_weights=look.get_config()["idf_weights"], vocabulary_size=look.vocabulary_size())
+        return dict(made, vocabulary=look.input_vocabulary, idf_weights=look.get_config()["idf_weights"],
+                    vocabulary_size=look.vocabulary_size())
 
     def save_own_variables(self, store):
         self._lookup_layer.save_own_variables(store)
