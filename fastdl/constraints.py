@@ -1,11 +1,9 @@
 """Constraints: functions weight -> weight, applied after every update."""
-import inspect
-
 from fastdl import config
 from fastdl.core.tensor import convert_to_tensor
-from fastdl.errors import bad_argument
 from fastdl.primitives import elementwise as E
 from fastdl.primitives import reduce
+from fastdl.utils.identifiers import meant_by
 
 
 class Constraint:
@@ -108,16 +106,8 @@ def get(identifier):
     >>> get("max_norm").get_config()
     {'max_value': 2, 'axis': 0}
     """
-    if identifier is None:
-        return None
-    if isinstance(identifier, (str, dict)):
-        return deserialize(identifier)
-    if inspect.isclass(identifier):
-        return identifier()
-    if callable(identifier):
-        return identifier
-    raise bad_argument("constraint", repr(identifier), "a name, a Constraint or a function weight -> weight",
-                       'use for example "non_neg" or MaxNorm(2)')
+    return meant_by(identifier, deserialize, "constraint", "a name, a Constraint or a function weight -> weight",
+                    'use for example "non_neg" or MaxNorm(2)')
 
 
 from fastdl.errors import names_of as _names_of  # noqa: E402

@@ -3,7 +3,6 @@
 They run when a variable is made, never inside a plan, so they work on random bits with NumPy, block by block (a block
 stays in cache). A class's config is what Keras writes, so that files travel both ways.
 """
-import inspect
 import math
 
 import numpy as np
@@ -13,6 +12,7 @@ from fastdl.core import modes
 from fastdl.core.tensor import Tensor
 from fastdl.errors import bad_argument, did_you_mean
 from fastdl.primitives import random as draws
+from fastdl.utils.identifiers import meant_by
 
 TRUNCATED_STD = 0.87962566103423978                 # of N(0, 1) cut at two standard deviations
 BLOCK = 1 << 15
@@ -346,18 +346,10 @@ def get(identifier):
     >>> get("he_normal").get_config()["seed"] is None
     True
     """
-    if identifier is None:
-        return None
-    if isinstance(identifier, (str, dict)):
-        return deserialize(identifier)
-    if inspect.isclass(identifier):
-        return identifier()
     if isinstance(identifier, (Tensor, np.ndarray, np.generic)):
         return Constant(identifier)
-    if callable(identifier):
-        return identifier
-    raise bad_argument("initializer", repr(identifier), "a name, an Initializer or a function (shape, dtype)",
-                       'use for example "glorot_uniform", or Constant(...) for a number')
+    return meant_by(identifier, deserialize, "initializer", "a name, an Initializer or a function (shape, dtype)",
+                    'use for example "glorot_uniform", or Constant(...) for a number')
 
 
 from fastdl.errors import names_of as _names_of  # noqa: E402

@@ -1,5 +1,4 @@
 """Regularizers: functions weight -> a scalar that is added to the loss."""
-import inspect
 import math
 
 import numpy as np
@@ -10,6 +9,7 @@ from fastdl.errors import bad_argument, did_you_mean
 from fastdl.primitives import elementwise as E
 from fastdl.primitives import linalg, reduce
 from fastdl.primitives.movement import transpose
+from fastdl.utils.identifiers import meant_by
 
 
 
@@ -136,16 +136,8 @@ def get(identifier):
     >>> get("l2").get_config()
     {'l2': 0.01}
     """
-    if identifier is None:
-        return None
-    if isinstance(identifier, (str, dict)):
-        return deserialize(identifier)
-    if inspect.isclass(identifier):
-        return identifier()
-    if callable(identifier):
-        return identifier
-    raise bad_argument("regularizer", repr(identifier), "a name, a Regularizer or a function weight -> scalar",
-                       'use for example "l2" or L2(0.01)')
+    return meant_by(identifier, deserialize, "regularizer", "a name, a Regularizer or a function weight -> scalar",
+                    'use for example "l2" or L2(0.01)')
 
 
 from fastdl.errors import names_of as _names_of  # noqa: E402

@@ -190,7 +190,7 @@ class EinsumDense(Layer):
 class _Heads(Layer):
     """What both layers of many heads share: arguments, masks, scores."""
 
-    def _set(self, dropout, use_bias, sliding_window, flash_attention, use_gate, seed, **parts):
+    def _set(self, dropout, use_bias, sliding_window, use_gate, seed, **parts):
         if sliding_window is not None and (isinstance(sliding_window, bool) or not isinstance(sliding_window, int) or sliding_window < 1):
             raise ValueError(f"{type(self).__name__} received sliding_window={sliding_window!r}; it wants None or a positive int.")
         self.dropout, self.use_bias, self.use_gate, self.seed = float(dropout), use_bias, use_gate, seed
@@ -269,7 +269,7 @@ class MultiHeadAttention(_Heads):
             if isinstance(n, bool) or int(n) != n or n < 1:
                 raise ValueError(f"{type(self).__name__} received {name}={n!r}; it wants a positive int.")
         self._num_heads, self._key_dim, self._value_dim = int(num_heads), int(key_dim), int(value_dim or key_dim)
-        self._set(dropout, use_bias, sliding_window, flash_attention, use_gate, seed, kernel_initializer=kernel_initializer,
+        self._set(dropout, use_bias, sliding_window, use_gate, seed, kernel_initializer=kernel_initializer,
                   bias_initializer=bias_initializer, kernel_regularizer=kernel_regularizer, bias_regularizer=bias_regularizer,
                   kernel_constraint=kernel_constraint, bias_constraint=bias_constraint)
         self._output_shape, self._attention_axes = (
@@ -379,7 +379,7 @@ class GroupQueryAttention(_Heads):
             raise ValueError(f"GroupQueryAttention received num_query_heads={num_query_heads} and "
                              f"num_key_value_heads={num_key_value_heads}; the first must be a multiple of the second.")
         self.head_dim, self.num_query_heads, self.num_key_value_heads = head_dim, num_query_heads, num_key_value_heads
-        self._set(dropout, use_bias, sliding_window, flash_attention, use_gate, seed, kernel_initializer=kernel_initializer,
+        self._set(dropout, use_bias, sliding_window, use_gate, seed, kernel_initializer=kernel_initializer,
                   bias_initializer=bias_initializer, kernel_regularizer=kernel_regularizer, bias_regularizer=bias_regularizer,
                   kernel_constraint=kernel_constraint, bias_constraint=bias_constraint)
 

@@ -92,7 +92,7 @@ class Bidirectional(Layer):
         if not any(k in kwargs for k in ("input_shape", "batch_input_shape", "batch_shape")) and layer.__dict__.get("_input_shape_arg"):
             kwargs["batch_input_shape"] = layer._input_shape_arg
         super().__init__(**kwargs)
-        self.merge_mode, self._own_backward = merge_mode, backward_layer is not None
+        self.merge_mode = merge_mode
         config = layer.get_config()
         self.forward_layer = self._copy(layer, dict(config, name="forward_" + layer.name))
         if backward_layer is None:

@@ -3,7 +3,7 @@
 Each is a function (y_true, y_pred) -> one value a sample, and a class that weights, masks and reduces those values.
 One file a family of functions; every name is here.
 """
-from fastdl.errors import bad_argument, unknown_name
+from fastdl.errors import unknown_name
 from fastdl.losses.base import Loss, LossFunctionWrapper
 from fastdl.losses.classes import (
     CTC, BinaryCrossentropy, BinaryFocalCrossentropy, CategoricalCrossentropy, CategoricalFocalCrossentropy,
@@ -18,6 +18,7 @@ from fastdl.losses.regression import (
     categorical_hinge, cosine_similarity, hinge, huber, log_cosh, mean_absolute_error, mean_absolute_percentage_error,
     mean_squared_error, mean_squared_logarithmic_error, poisson, squared_hinge)
 from fastdl.saving import serialization
+from fastdl.utils.identifiers import meant_by
 
 _own = {k: v for k, v in list(globals().items()) if getattr(v, "__module__", "").startswith("fastdl.losses.")}
 CLASSES = {k: v for k, v in _own.items() if isinstance(v, type)}
@@ -60,15 +61,7 @@ def get(identifier):
     >>> get("mse") is mean_squared_error
     True
     """
-    if identifier is None:
-        return None
-    if isinstance(identifier, (str, dict)):
-        identifier = deserialize(identifier)
-    if isinstance(identifier, type):
-        return identifier()
-    if callable(identifier):
-        return identifier
-    raise bad_argument("loss", repr(identifier), "a name, a Loss or a function (y_true, y_pred)", 'for example loss="mse"', TypeError)
+    return meant_by(identifier, deserialize, "loss", "a name, a Loss or a function (y_true, y_pred)", 'for example loss="mse"', TypeError)
 
 
 from fastdl.errors import names_of as _names_of  # noqa: E402

@@ -1,5 +1,5 @@
 """Metrics: numbers that describe how well a model does. One file a family; every name is here."""
-from fastdl.errors import bad_argument, unknown_name
+from fastdl.errors import unknown_name
 from fastdl.losses import (binary_crossentropy, binary_focal_crossentropy, categorical_crossentropy, categorical_focal_crossentropy,
                            categorical_hinge, hinge, huber, kl_divergence, log_cosh, mean_absolute_error, mean_absolute_percentage_error,
                            mean_squared_error, mean_squared_logarithmic_error, poisson, sparse_categorical_crossentropy, squared_hinge)
@@ -18,6 +18,7 @@ from fastdl.metrics.means import (Accuracy, BinaryAccuracy, BinaryCrossentropy, 
 from fastdl.metrics.scores import F1Score, FBetaScore, R2Score
 from fastdl.ops.symbolic import snake_case as _snake_case
 from fastdl.saving import serialization as _serialization
+from fastdl.utils.identifiers import meant_by as _meant_by
 
 mse = MSE = mean_squared_error
 mae = MAE = mean_absolute_error
@@ -64,16 +65,8 @@ def get(identifier):
     >>> get("mae").name
     'mean_absolute_error'
     """
-    if identifier is None:
-        return None
-    if isinstance(identifier, (str, dict)):
-        identifier = deserialize(identifier)
-    if isinstance(identifier, type):
-        return identifier()
-    if callable(identifier):
-        return identifier
-    raise bad_argument("metric", repr(identifier), "a name, a Metric or a function (y_true, y_pred)",
-                       'for example metrics=["mae"]', TypeError)
+    return _meant_by(identifier, deserialize, "metric", "a name, a Metric or a function (y_true, y_pred)",
+                     'for example metrics=["mae"]', TypeError)
 
 
 from fastdl.errors import names_of as _names_of  # noqa: E402

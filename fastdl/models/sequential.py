@@ -2,7 +2,6 @@
 from fastdl.layers.layer import Layer
 from fastdl.models.functional import Functional
 from fastdl.models.model import Model
-from fastdl.ops import symbolic
 from fastdl.ops.symbolic import KerasTensor
 
 

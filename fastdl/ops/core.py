@@ -2,16 +2,15 @@
 
 Traced, `cond` and `switch` compute every branch and select; loops with Python bounds are unrolled.
 """
-
 import numpy as np
 
 from ..core import modes, state
-from ..core.tensor import Tensor, TracedValueError, Variable, name_of
+from ..core.tensor import Tensor, TracedValueError, Variable
 from ..core.tensor import convert_to_tensor as to_tensor
 from ..primitives import elementwise as e
 from ..primitives import host
 from ..primitives import movement as m
-from .promotion import as_dtype, as_shape, constant, filled, one_axis, public
+from .promotion import as_dtype, as_shape, one_axis, public
 from .symbolic import KerasTensor, flatten, map_structure, op, pack_like
 
 

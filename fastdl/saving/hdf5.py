@@ -237,8 +237,18 @@ class File:
         return found
 
 
+def last_group(node, path):
+    """(the last group but one of a path, the last name): paths are walked one name at a time, from any kind of node."""
+    parts = [p for p in path.split("/") if p]
+    for part in parts[:-1]:
+        node = node.child(part)
+        if node is None:
+            return None, None
+    return node, parts[-1] if parts else None
+
+
 class Node:
-    """A group of the file. Paths are walked one name at a time."""
+    """A group of the file."""
 
     def __init__(self, file, address, path=""):
         self.file, self.address, self.path, self.what = file, address, path, file.what
@@ -256,17 +266,9 @@ class Node:
             raise self.error("is a link to elsewhere, which fastdl does not follow", name)
         return address
 
-    def _walk(self, path):
-        node, parts = self, [p for p in path.split("/") if p]
-        for part in parts[:-1]:
-            node = node.child(part)
-            if node is None:
-                return None, None
-        return node, parts[-1] if parts else None
-
     def child(self, path):
         """The group at `path`, or None."""
-        node, name = self._walk(path)
+        node, name = last_group(self, path)
         if node is None or name is None:
             return node
         address = node._address(name)
@@ -292,7 +294,7 @@ class Node:
 
     def array(self, path, shape=None):
         """The array at `path`, of shape `shape` where that is known beforehand: memory is taken when the file holds every byte."""
-        node, name = self._walk(path)
+        node, name = last_group(self, path)
         address = None if node is None or name is None else node._address(name)
         if address is None or not node._is_array(address):
             raise self.error("is no array of this file", path)

@@ -10,7 +10,6 @@ import json
 import os
 import stat
 import struct
-import warnings
 import zipfile
 
 import numpy as np
@@ -466,8 +465,3 @@ class open_weights:
 
     def __exit__(self, *error):
         return self._context.__exit__(*error)
-
-
-def warn_full(error, path):
-    """Say that a file could not be written because the disk is full: the one before it is whole."""
-    warnings.warn(f"{path} was not written ({error}); the file before it is as it was, and the training goes on.", stacklevel=3)

@@ -11,6 +11,7 @@ import re
 import numpy as np
 
 from fastdl.errors import FileError
+from fastdl.saving import hdf5
 
 TEXT_LIMIT = 64 << 20                                       # bytes of a config
 INFLATION = 1100                                            # deflate shrinks at most by 1032
@@ -51,7 +52,6 @@ def reading(source, what, trusted=False):
         with _reading_with_h5py(source, what) as root:
             yield root
         return
-    from fastdl.saving import hdf5
     file = hdf5.File(source, what)
     yield hdf5.Node(file, file.root)
 
@@ -94,18 +94,9 @@ class Node:
             raise self.error("is neither a group nor an array", name)
         return found
 
-    def _walk(self, path):
-        """(node of the last group but one, last name)"""
-        node, parts = self, [p for p in path.split("/") if p]
-        for part in parts[:-1]:
-            node = node.child(part)
-            if node is None:
-                return None, None
-        return node, parts[-1] if parts else None
-
     def child(self, path):
         """The group at `path`, or None."""
-        node, name = self._walk(path)
+        node, name = hdf5.last_group(self, path)
         if node is None or name is None:
             return node
         found = node._member(name)
@@ -127,7 +118,7 @@ class Node:
 
     def array(self, path, shape=None):
         """The array at `path`, of shape `shape` where that is known beforehand."""
-        node, name = self._walk(path)
+        node, name = hdf5.last_group(self, path)
         data = None if node is None or name is None else node._member(name)
         if not isinstance(data, h5().Dataset):
             raise self.error("is not there", path)

@@ -16,7 +16,7 @@ def _names(y_pred, output_names):
     return [f"output_{k}" for k in range(len(leaves))]
 
 
-def _per_output(argument, given, names, one_for_all=False):
+def _per_output(argument, given, names):
     """`given` (one thing, a list or a dict by output name) as a list with one entry an output."""
     if given is None:
         return [None] * len(names)
@@ -38,8 +38,6 @@ def _per_output(argument, given, names, one_for_all=False):
                 "give one entry an output (None for none), or a dict by output name",
             )
         return list(given)
-    if len(names) > 1 and not one_for_all:
-        return [given] * len(names)
     return [given] * len(names)
 
 

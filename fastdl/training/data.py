@@ -370,7 +370,6 @@ class IteratorSource(_Batches):
         self.iterable = iterable
         self.once = iter(iterable) is iterable
         self._iterator, self._read, self._given, self._limited = None, 0, 0, False
-        self.exhausted = False
         try:
             self.steps = len(iterable)
         except TypeError:
@@ -393,9 +392,9 @@ class IteratorSource(_Batches):
         try:
             return self._next(), self._read
         except StopIteration:
-            self.exhausted = self.once
             if self.once or limit is None:
-                self._iterator = None if not self.once else self._iterator
+                if not self.once:
+                    self._iterator = None
                 raise End from None
         self._iterator = None
         try:

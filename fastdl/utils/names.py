@@ -1,6 +1,4 @@
 """Names of dtypes and tensors: what they are in one spelling, and which results they give together."""
-import numpy as np
-
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 WHOLE = ("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64")
 
