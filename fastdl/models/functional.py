@@ -320,7 +320,7 @@ class Functional(Model):
         return model
 
     def _rebuild(self, clone, input_tensors=None, call=None):
-        from fastdl.layers.core import Input, InputLayer
+        from fastdl.layers.core import Input
         values, made = {}, {}
         given = flatten(input_tensors) if input_tensors is not None else [
             Input(batch_shape=t.shape, dtype=t.dtype, name=n) for t, n in zip(self._graph_inputs, self.input_names)]

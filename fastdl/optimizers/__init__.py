@@ -1,4 +1,4 @@
-"""Optimizers: how a weight moves, given its gradient. A family's file lists its public classes by defining them."""
+"""Optimizers: how a weight moves, given its gradient. One file a family; every name is here."""
 from fastdl.errors import bad_argument, unknown_name
 from fastdl.optimizers import legacy, schedules
 from fastdl.optimizers.adaptive import Adadelta, Adafactor, Adagrad, Ftrl, RMSprop

@@ -14,6 +14,7 @@ import zipfile
 
 import numpy as np
 
+from fastdl.config import env
 from fastdl.errors import FileError, bad_argument
 from fastdl.saving import flat, legacy_h5, serialization, weights_h5
 from fastdl.saving.checkpoint import replacing, replacing_folder
@@ -264,7 +265,7 @@ def _write_folder(path, members):
 
 def _now():
     """Now, or SOURCE_DATE_EPOCH where files must be the same byte for byte."""
-    fixed = os.environ.get("SOURCE_DATE_EPOCH", "")
+    fixed = env("SOURCE_DATE_EPOCH", "")
     return datetime.datetime.fromtimestamp(int(fixed), datetime.timezone.utc) if fixed.isdigit() else datetime.datetime.now()
 
 

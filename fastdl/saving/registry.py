@@ -5,70 +5,24 @@ that a file holds.
 """
 import functools
 
-def _layers():
-    from fastdl import layers
-    return vars(layers), layers.Layer
+import fastdl
 
-
-def _models():
-    from fastdl import models
-    return vars(models), models.Model
-
-
-def _initializers():
-    from fastdl import initializers
-    return vars(initializers), initializers.Initializer
-
-
-def _regularizers():
-    from fastdl import regularizers
-    return vars(regularizers), regularizers.Regularizer
-
-
-def _constraints():
-    from fastdl import constraints
-    return vars(constraints), constraints.Constraint
-
-
-def _losses():
-    from fastdl import losses
-    return vars(losses), losses.Loss
-
-
-def _metrics():
-    from fastdl import metrics
-    return vars(metrics), metrics.Metric
-
-
-def _optimizers():
-    from fastdl import optimizers
-    return vars(optimizers), optimizers.Optimizer
-
-
-def _schedules():
-    from fastdl import optimizers
-    return vars(optimizers.schedules), optimizers.schedules.LearningRateSchedule
-
-
-def _random():
-    from fastdl import random
-    return vars(random), random.SeedGenerator
-
-
-def _activations():
-    from fastdl import activations
-    return activations.FUNCTIONS, ()
-
-
-def _applications():
-    from fastdl import layers
-    from fastdl.applications import convnext, inception_resnet_v2
-    return {"LayerScale": convnext.LayerScale, "CustomScaleLayer": inception_resnet_v2.CustomScaleLayer}, layers.Layer
-
-
-KINDS = {"layers": _layers, "models": _models, "optimizers": _optimizers, "schedules": _schedules, "losses": _losses,
-         "metrics": _metrics, "initializers": _initializers, "regularizers": _regularizers, "constraints": _constraints,
-         "random": _random, "activations": _activations, "applications": _applications}
+# kind -> (names and what they mean, what a class of this kind is); a module is loaded when a file first asks for its kind.
+KINDS = {
+    "layers": lambda: (vars(fastdl.layers), fastdl.layers.Layer),
+    "models": lambda: (vars(fastdl.models), fastdl.models.Model),
+    "optimizers": lambda: (vars(fastdl.optimizers), fastdl.optimizers.Optimizer),
+    "schedules": lambda: (vars(fastdl.optimizers.schedules), fastdl.optimizers.schedules.LearningRateSchedule),
+    "losses": lambda: (vars(fastdl.losses), fastdl.losses.Loss),
+    "metrics": lambda: (vars(fastdl.metrics), fastdl.metrics.Metric),
+    "initializers": lambda: (vars(fastdl.initializers), fastdl.initializers.Initializer),
+    "regularizers": lambda: (vars(fastdl.regularizers), fastdl.regularizers.Regularizer),
+    "constraints": lambda: (vars(fastdl.constraints), fastdl.constraints.Constraint),
+    "random": lambda: (vars(fastdl.random), fastdl.random.SeedGenerator),
+    "activations": lambda: (fastdl.activations.FUNCTIONS, ()),
+    "applications": lambda: ({"LayerScale": fastdl.applications.convnext.LayerScale,
+                              "CustomScaleLayer": fastdl.applications.inception_resnet_v2.CustomScaleLayer}, fastdl.layers.Layer),
+}
 ROOTS = ("keras", "fastdl", "tf_keras")             # whose module names mean the tables below
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastdl.core.tensor import Tensor, convert_to_tensor
 from fastdl.errors import FileError, did_you_mean, unknown_name
-from fastdl.saving.registry import KINDS, ROOTS, _home, _kinds_of, classes, functions  # noqa: F401
+from fastdl.saving.registry import ROOTS, _home, _kinds_of, classes, functions
 
 MAX_DEPTH = 200                                     # nested objects; deeper configs are built to break the reader
 DTYPES = ("float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool")
