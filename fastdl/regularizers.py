@@ -12,7 +12,6 @@ from fastdl.primitives.movement import transpose
 from fastdl.utils.identifiers import meant_by
 
 
-
 def _factor(name, value, default=0.01):
     if value is None:
         return default

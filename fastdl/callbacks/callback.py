@@ -54,7 +54,6 @@ class Callback:
     def on_predict_end(self, logs=None): pass
 
 
-
 class LambdaCallback(Callback):
     """Hooks from functions: LambdaCallback(on_epoch_end=lambda epoch, logs: print(logs))."""
 

@@ -15,7 +15,6 @@ def _defines(callback, hook):
     return False
 
 
-
 class CallbackList(Callback):
     """The callbacks of one run, called in order; makes History and the progress bar.
 

@@ -62,14 +62,12 @@ class ModelCheckpoint(Callback):
             print(f"\nEpoch {epoch + 1}: saved to {path}", file=sys.stdout)
 
 
-
 def _keep_going(error, path):
     """A full disk does not end a training: the file before is whole. Other errors do."""
     from fastdl.saving.checkpoint import is_full
     if not is_full(error):
         raise error
     warnings.warn(f"{path} was not written ({error}); the file before it is as it was, and the training goes on.", stacklevel=4)
-
 
 
 class BackupAndRestore(Callback):

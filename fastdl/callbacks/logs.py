@@ -44,7 +44,6 @@ class Logs(dict):
         return dict.get(self, self._known(name), default)
 
 
-
 class History(Callback):
     """history[name][k] = the value of `name` after epoch `epoch[k]`; what fit returns."""
 
@@ -64,7 +63,6 @@ class History(Callback):
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
         self.model.history = self
-
 
 
 class ProgbarLogger(Callback):
@@ -140,7 +138,6 @@ class ProgbarLogger(Callback):
 
     def on_predict_end(self, logs=None):
         self._show({}, finalize=True)
-
 
 
 class CSVLogger(Callback):

@@ -19,7 +19,6 @@ def better(monitor, mode):
     return (np.less, np.inf) if mode == "min" else (np.greater, -np.inf)
 
 
-
 def monitored(callback, logs):
     value = Logs(logs or {}).get(callback.monitor)
     if value is None:
@@ -29,7 +28,6 @@ def monitored(callback, logs):
             stacklevel=4,
         )
     return value
-
 
 
 class EarlyStopping(Callback):
@@ -95,7 +93,6 @@ class EarlyStopping(Callback):
             self.model.set_weights(self.best_weights)
 
 
-
 class TerminateOnNaN(Callback):
     """Stop the training when the loss is not finite; raise_error=True raises a RuntimeError instead."""
 
@@ -111,7 +108,6 @@ class TerminateOnNaN(Callback):
                 raise RuntimeError(said)
             print(said)
             self.model.stop_training = True
-
 
 
 class LearningRateScheduler(Callback):
@@ -138,7 +134,6 @@ class LearningRateScheduler(Callback):
     def on_epoch_end(self, epoch, logs=None):
         if logs is not None:
             logs["learning_rate"] = float(np.asarray(self.model.optimizer.learning_rate))
-
 
 
 class ReduceLROnPlateau(Callback):

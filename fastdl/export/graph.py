@@ -108,7 +108,6 @@ class Recorder(Trace):
             self.owners.append(tuple((c.entry.name, type(c.entry).__name__) for c in _stack("calls") if isinstance(c.entry, Layer)))
         return outs
 
-
     def loop(self, step, inputs, states, mask, reverse, zero_output):
         """Write a loop over time down as one node, its body traced once: (x_t, states, output before) -> (states, output)."""
         xs, carried = flatten(inputs), flatten(states)

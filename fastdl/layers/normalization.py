@@ -27,8 +27,9 @@ class _Normalization(Layer):
 
     def _weights(self, shape, scale, center):
         def weight(name):
-            return self.add_weight(shape=shape, name=name, **{p: getattr(self, f"{name}_{p}")
-                                                               for p in ("initializer", "regularizer", "constraint")})
+            parts = {p: getattr(self, f"{name}_{p}") for p in ("initializer", "regularizer", "constraint")}
+            return self.add_weight(shape=shape, name=name, **parts)
+
         self.gamma = weight("gamma") if scale else None
         self.beta = weight("beta") if center else None
 

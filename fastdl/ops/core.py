@@ -228,7 +228,7 @@ def _branches(name, fns, operands=()):
     for r in results[1:]:
         other = [t if t is None else to_tensor(t) for t in flatten(r)]
         same = len(other) == len(first) and all((a is None) == (b is None) and (a is None or a.shape == b.shape)
-                                                         for a, b in zip(first, other))
+                                                for a, b in zip(first, other))
         if not same:
             show = lambda ts: [None if t is None else t.shape for t in ts]
             raise ValueError(f"ops.{name}: while tracing, the branches must give structures of equal shapes, got {show(first)} and "

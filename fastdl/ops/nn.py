@@ -22,8 +22,6 @@ from .promotion import as_dtype, axes_of, constant, floating, one_axis, promote,
 from .symbolic import op
 
 
-
-
 # ---------------------------------------------------------------- activations
 @op
 def relu(x):

@@ -18,7 +18,6 @@ from .shaping import *  # noqa: F403
 from .sorting import *  # noqa: F403
 
 
-
 def vectorize(pyfunc, *, excluded=None, signature=None):
     """f(x)[i] = pyfunc(x[i]) for every element i, or for every core array that signature, such as "(n),(n)->()", names
 

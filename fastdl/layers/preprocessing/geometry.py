@@ -385,5 +385,3 @@ class _Replay:
     def next(self):
         key, self._key = self._key, ops.bitwise_xor(self._key, ops.convert_to_tensor([0, 0x5bd1e995], dtype="uint32"))
         return key
-
-
