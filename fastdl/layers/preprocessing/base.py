@@ -24,8 +24,7 @@ def factors(value, low=-1.0, high=1.0, name="factor"):
         return tuple(sorted(value))
     if not pair and isinstance(value, (int, float)) and low <= value <= high:
         return max(-abs(value), low), abs(value)
-    raise bad_argument(name, repr(value), f"a number or two numbers in [{low}, {high}]", f"pass for example "
-                                                                                         f"{name}={0.5 * high}")
+    raise bad_argument(name, repr(value), f"a number or two numbers in [{low}, {high}]", f"pass for example {name}={0.5 * high}")
 
 
 def value_pair(value_range):
