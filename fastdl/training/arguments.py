@@ -5,13 +5,11 @@ from fastdl import config
 from fastdl.errors import bad_argument, did_you_mean
 
 
-def bar_wanted(verbose):
-    return 0 if verbose == "auto" and not config.is_interactive_logging_enabled() else verbose
-
-
 def check_verbose(verbose):
+    """What `verbose` comes to: "auto" is silence where interactive logging is off."""
     if verbose not in (0, 1, 2, "auto"):
         raise bad_argument("verbose", repr(verbose), '0 (silent), 1 (bar), 2 (one line an epoch) or "auto"', "verbose=0 or 1")
+    return 0 if verbose == "auto" and not config.is_interactive_logging_enabled() else verbose
 
 
 def check_count(argument, value, least):

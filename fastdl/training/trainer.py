@@ -10,7 +10,7 @@ from fastdl import config
 from fastdl.callbacks import CallbackList
 from fastdl.errors import bad_argument, did_you_mean
 from fastdl.training import data as fd_data
-from fastdl.training.arguments import bar_wanted, check_count, check_legacy, check_verbose
+from fastdl.training.arguments import check_count, check_legacy, check_verbose
 from fastdl.training.compile import CompileLoss, CompileMetrics, align, check_target, label_limits
 from fastdl.training.prefetch import leaves_no_thread
 from fastdl.training.steps import Steps
@@ -177,11 +177,10 @@ class Trainer(Steps):
         epochs = legacy.pop("nb_epoch", epochs)
         validation_steps = legacy.pop("nb_val_samples", validation_steps)
         check_legacy("fit", legacy)
-        verbose = bar_wanted(verbose)
+        verbose = check_verbose(verbose)
         epochs = epochs if config.max_epochs() is None else min(epochs, config.max_epochs())
         limit = config.max_steps_per_epoch()
         steps_per_epoch = limit if limit is not None and (steps_per_epoch is None or steps_per_epoch > limit) else steps_per_epoch
-        check_verbose(verbose)
         check_count("epochs", epochs, 0)
         check_count("steps_per_epoch", steps_per_epoch, 1)
         if validation_split and validation_data is None:
@@ -257,8 +256,7 @@ class Trainer(Steps):
         """The loss and the metrics on this data: a number, a list in the order of metrics_names, or a dict."""
         self._must_be_compiled("evaluate")
         check_legacy("evaluate", legacy)
-        verbose = bar_wanted(verbose)
-        check_verbose(verbose)
+        verbose = check_verbose(verbose)
         source = fd_data.make_source(x, y, sample_weight, batch_size, dtypes_of=self._dtypes_of, steps=steps)
         self._prepare(source.first(), training=False)
         self._check_labels(source)
@@ -288,8 +286,7 @@ class Trainer(Steps):
     def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None, **legacy):
         """y = model(x), batch by batch, as NumPy arrays."""
         check_legacy("predict", legacy)
-        verbose = bar_wanted(verbose)
-        check_verbose(verbose)
+        verbose = check_verbose(verbose)
         source = fd_data.make_source(x, batch_size=batch_size, dtypes_of=self._dtypes_of, check=False, steps=steps)
         if not self.built:
             self._dry_run(source.first()[0])
