@@ -7,6 +7,7 @@ import pytest
 import fastdl as keras
 from fastdl import errors, layers
 from fastdl.callbacks import Callback, EarlyStopping, LambdaCallback
+from fastdl.core import modes
 from fastdl.utils import PyDataset, normalize, to_categorical, tree
 
 
@@ -526,3 +527,19 @@ def test_a_flat_list_of_metrics_judges_every_output(monkeypatch):
     assert names(["mae", "mse"]) == ["a_mae", "b_mse"]
     monkeypatch.setattr(keras.config, "_compat", "keras2")
     assert names(["mae", "mse"]) == [f"{output}_mean_{kind}_error" for output in "ab" for kind in ("absolute", "squared")]
+
+
+def test_a_step_is_little_python(monkeypatch):
+    """In deep networks the bookkeeping around a step must not grow into the step: each layer is looked at three times at most, and
+    nothing is computed in order to learn shapes."""
+    model = keras.Sequential([keras.Input((4,)), *[keras.layers.Dense(4) for _ in range(30)]])
+    model.compile("sgd", "mse", metrics=["mae"])
+    x, looks, eager = np.zeros((8, 4), "float32"), [], []
+    run = modes.Eager.run
+    monkeypatch.setattr(modes.Eager, "run", lambda self, prim, *args: eager.append(prim.name) or run(self, prim, *args))
+    model.train_on_batch(x, x)
+    assert "dense" not in eager and "matmul" not in eager
+    found = keras.layers.Dense._found
+    monkeypatch.setattr(keras.layers.Dense, "_found", lambda self: looks.append(self) or found(self))
+    model.train_on_batch(x, x)
+    assert len(looks) <= 3 * 30

@@ -2,7 +2,6 @@
 
 A function whose Python reads values (`if loss > 1`) cannot be traced: it runs eagerly instead, which is said once.
 """
-import threading
 import warnings
 
 import numpy as np
@@ -34,8 +33,8 @@ class Function:
     10.0
     """
 
-    def __init__(self, fn):
-        self.fn, self.plans, self.quick, self.arena, self.lock, self.eager = fn, {}, {}, Arena(), threading.RLock(), False
+    def __init__(self, fn, arena=None):
+        self.fn, self.plans, self.quick, self.arena, self.eager = fn, {}, {}, arena or Arena(), False
         self.__name__, self.__doc__ = getattr(fn, "__name__", "function"), fn.__doc__
 
     def __call__(self, *args):
@@ -50,7 +49,7 @@ class Function:
             leaves, key = [], []
             _flatten(args, leaves, key)
             key = (tuple(key), native.get_threads())
-        with self.lock:
+        with self.arena.lock:
             entry = entry or self.plans.get(key)
             if entry is None:
                 try:
@@ -156,6 +155,6 @@ def _flatten(x, leaves, key):
         key.append(x)
 
 
-def function(fn):
-    """Compile fn: its primitives are traced once per signature and then run without Python."""
-    return Function(fn)
+def function(fn, arena=None):
+    """Compile fn: its primitives are traced once per signature and then run without Python. Functions may share an Arena."""
+    return Function(fn, arena)

@@ -2,6 +2,7 @@
 
 A node that no kernel serves becomes a host step (NumPy) and splits the array; dense, float32 models have none.
 """
+import threading
 from operator import attrgetter
 from time import perf_counter
 
@@ -18,15 +19,15 @@ version_of = attrgetter("version")
 
 
 class Arena:
-    """One block of memory that the plans of a function share; it only grows."""
+    """One block of memory that the plans of one or several functions share, each while it runs; it only grows."""
 
     def __init__(self):
-        self.block = aligned(0)
+        self.block, self.lock = aligned(0), threading.RLock()
 
     def take(self, nbytes):
         if self.block.nbytes < nbytes:
             try:
-                self.block = aligned(nbytes)
+                self.block = aligned(nbytes + nbytes // 8)       # the next plan wants a little more; what is not touched costs nothing
             except MemoryError:
                 raise MemoryError(f"a plan needs {nbytes / 2**20:.0f} MiB for its temporaries: use a smaller batch_size") from None
         return self.block

@@ -332,6 +332,8 @@ def part_of(x, g, *, kernel, strides, pads, dilation, groups):
     elif winograd(C, Co, kernel, g.shape[1:-1], strides, dilation, groups):
         tiles = N * -(-g.shape[1] // 4) * -(-g.shape[2] // 4)
         parts = max(1, min(N, -(-16 // -(-Co // 16)), (1 << 21) // transformed(C, Co), tiles // 64))
+    elif N * size <= (math.prod(x.shape) + math.prod(g.shape)) // 8:
+        parts = N
     else:
         parts = max(1, min(N, -(-16 // (groups * -(-(Co // groups) // 16))), (1 << 21) // size))
     return -(-N // parts) * pixels

@@ -7,8 +7,10 @@ import warnings
 import numpy as np
 
 from fastdl import config
-from fastdl.core.function import Rows, function, tensors
+from fastdl.core import modes
+from fastdl.core.function import Arena, Rows, function, tensors
 from fastdl.core.tape import GradientTape
+from fastdl.core.tensor import Tensor
 from fastdl.errors import bad_argument
 from fastdl.training import data as fd_data
 from fastdl.utils import tree
@@ -235,9 +237,13 @@ class Steps:
             self._clear_losses()                 # what a trace adds to model.losses has no value outside it
             return out
 
-        compiled = function(traced)
+        compiled = function(traced, self._arena())
         compiled.__name__ = f"{name.replace('_quiet_', '')} of model '{self.name}'"
         return compiled
+
+    def _arena(self):
+        """The memory that all plans of this model work in, one at a time."""
+        return self.__dict__.setdefault("_compile_arena", Arena())
 
     def _on_the_host(self):
         """Does a layer read strings? Then steps run eagerly: strings never enter a compiled plan."""
@@ -293,9 +299,19 @@ class Steps:
         self._compile_ready = training or self._compile_ready
 
     def _dry_run(self, x):
-        """model(x) once for shapes; what it changed (random counters, recurrent states) is put back."""
+        """model(x) for its shapes. What is built is read without computing; else it runs once, and what it changed (random
+        counters, recurrent states) is put back."""
+        inputs = self._tensors(x)
+        leaves = tree.flatten(inputs)
+        if self.built and not self.run_eagerly and all(isinstance(t, Tensor) for t in leaves):
+            try:
+                y_pred = modes.abstract(lambda *ts: self._call(tree.pack_sequence_as(inputs, ts), False), [(t.shape, t.dtype) for t in leaves])
+                self._clear_losses()
+                return y_pred
+            except modes.TracedValueError:       # its Python looks at values
+                self._clear_losses()
         kept = [(v, np.array(v.numpy())) for v in self.variables] if self.built else []
-        y_pred = self._call(self._tensors(x), False)
+        y_pred = self._call(inputs, False)
         for variable, value in kept:
             variable.assign(value)
         self._clear_losses()
