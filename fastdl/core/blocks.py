@@ -200,7 +200,7 @@ def in_blocks(nodes, outputs):
     def close():
         nodes, at, sizes, groups, images = map(list, zip(*run))
         own, uses = {id(o) for node in nodes for o in node[2]}, users(nodes, ())
-        inside = {o for o in own if uses.get(o) == count.get(o)}
+        inside = {o for o in own - whole if uses.get(o) == count.get(o)}
         leads = [node[1][k[0]] for node, k in zip(nodes, at)]
         total, each, deep = leads[0].shape[0], max(sizes), pixels_of(leads[0])
         pixels = 2 * each > CACHE and all(map(pixelwise, nodes, at)) and all(pixels_of(x) == deep for x in leads)

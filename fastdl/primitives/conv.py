@@ -132,7 +132,7 @@ def phases(dx, g, w, strides, pads, groups):
 def forward(y, x, w, b, more, strides, pads, dilation, groups, act):
     """The calls of a convolution; `more` (mean, k, beta, perhaps what is added) normalises its sums before they are written."""
     kernel, C, Co = w.shape[:-2], x.shape[-1], w.shape[-1]
-    if plain(kernel, strides, pads, groups) and Co >= 16:
+    if as_product(kernel, strides, pads, groups, Co):
         yield from gemm(y, x, w, y.size // Co, Co, C, bias=b, act=act, more=more, keep=True)
         return
     flags = (b is not None) + 2 * (len(more) > 0) + 4 * (len(more) > 3) + 16 * ACTS[act]
@@ -153,9 +153,9 @@ def along(ins, rest=()):
     return [0, *[len(ins) - 1] * len(rest)] if math.prod(ins[0].shape[1:-1]) > 1 else []
 
 
-def every_pixel(kernel_of):
-    """Every pixel alike: 1x1 convolutions. `kernel_of` finds the kernel's sizes."""
-    return lambda ins, attrs: plain(kernel_of(ins, attrs), attrs["strides"], attrs["pads"], attrs["groups"])
+def as_product(kernel, strides, pads, groups, Co):
+    """Is it done as one product of all pixels by the weights?"""
+    return plain(kernel, strides, pads, groups) and Co >= 16
 
 
 def supports(ins, attrs):
@@ -185,7 +185,8 @@ def _g(shape, w, a):
 @primitive
 class conv:
     """y[o] = act(sum over taps t of x[o stride + t dilation - pad] w[t] + b)"""
-    rows, pixels = lambda ins, attrs: along(ins), every_pixel(lambda ins, _: ins[1].shape[:-2])
+    rows = lambda ins, attrs: along(ins)
+    pixels = lambda ins, attrs: as_product(ins[1].shape[:-2], attrs["strides"], attrs["pads"], attrs["groups"], ins[1].shape[-1])
     samples = [([x, w], a) for x, w, a in CASES] + [([CASES[1][0], CASES[1][1], (33,)], dict(CASES[1][2], act=act)) for act in (None, "sigmoid")] + \
         [([CASES[6][0], CASES[6][1], (20,)], dict(CASES[6][2], act="tanh"))]
 
@@ -268,7 +269,8 @@ conv_norm.supports = supports
 @primitive
 class conv_input_grad:
     """dx[o stride + t dilation - pad] += g[o] w[t]^T: also the transposed convolution"""
-    rows, pixels = lambda ins, attrs: along(ins), conv.extra["pixels"]
+    rows = lambda ins, attrs: along(ins)
+    pixels = lambda ins, attrs: as_product(ins[1].shape[:-2], attrs["strides"], attrs["pads"], attrs["groups"], attrs["shape"][-1])
     samples = [([_g(*c), c[1]], dict(c[2], shape=c[0])) for c in CASES]
 
     def shape(g, w, *, shape, strides, pads, dilation, groups):
@@ -286,7 +288,7 @@ class conv_input_grad:
         kernel, C, Co, one = w.shape[:-2], g.shape[-1], shape[-1], (1,) * len(strides)
         back = [(d * (k - 1) - p[0], 0) for d, k, p in zip(dilation, kernel, pads)]
         depthwise = groups == C == Co
-        if plain(kernel, strides, pads, groups) and Co >= 16:
+        if as_product(kernel, strides, pads, groups, Co):
             yield from gemm(dx, g, w, g.size // C, Co, C, tb=1)
             return
         if any(s > 1 for s in strides) and all(d == 1 for d in dilation):
@@ -349,7 +351,7 @@ def equal_part(N, pixels, least):
 @primitive
 class conv_weight_grad:
     """dw[t] = sum over o of x[o stride + t dilation - pad]^T g[o]"""
-    pixels = every_pixel(lambda _, attrs: attrs["kernel"])
+    pixels = lambda ins, attrs: one_by_one(*ins, **attrs)
     samples = [([c[0], _g(*c)], dict(c[2], kernel=c[1][:-2])) for c in [*CASES, case((2, 64, 64, 17), (1, 1), 18)]]
 
     def shape(x, g, *, kernel, strides, pads, dilation, groups):
