@@ -396,6 +396,8 @@ def forgotten(y_true, y_pred):
     (("forgotten", "returned None", "`return`"), lambda m, x, y: (m.compile("sgd", forgotten), m.fit(x, x[:, :3], verbose=0))),
     (("loss depends on none",), lambda m, x, y: (m.compile("sgd", lambda t, p: 3.0), m.fit(x, x[:, :3], verbose=0))),
     (("`y`: got None",), lambda m, x, y: m.fit(x, y, validation_data=x, verbose=0)),
+    (("Flatten(...)(x)",), lambda m, x, y: layers.Flatten(m.output)),
+    (("Add(...)(x)",), lambda m, x, y: layers.Add([m.output, m.output])),
 ])
 def test_slips_of_learners_are_explained(words, act):
     with pytest.raises((TypeError, ValueError)) as caught:

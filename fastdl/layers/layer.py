@@ -47,6 +47,9 @@ class Layer(Weights, symbolic.Operation):
     """y = layer(x): weights made on first use, then call(x)."""
 
     def __new__(cls, *args, **kwargs):
+        if args and cls.__module__.startswith("fastdl.layers") and any_symbolic(args):
+            raise TypeError(f"{cls.__name__} was given a tensor where its options go: a layer is made first, then called. "
+                            f"Fix: {cls.__name__}(...)(x).")
         self = super().__new__(cls)
         d = self.__dict__
         d.update(_inbound_nodes=[], _outbound_nodes=[], _own=[], _losses=[], _trainable=True, built=False,
