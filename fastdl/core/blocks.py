@@ -4,6 +4,7 @@ of them, and what passes from node to node lies in memory of that thread which i
 Which inputs go row by row is a fact of the primitives (`rows`); that a block of rows has the bits of the batch is their law.
 A sum over the rows takes part too: groups of rows (`gather`) leave a part each, and the parts are joined after the run.
 Where all nodes treat every pixel alike (`pixels`), a block is of pixels."""
+import bisect
 import math
 
 import numpy as np
@@ -37,17 +38,17 @@ def users(nodes, outputs):
 
 def first_fit(lives):
     """({key: offset}, bytes in all) of lives (begin, end, key, bytes): each at the lowest place that is free all its life."""
-    offset, live, peak = {}, [], 0
+    offset, live, peak = {}, [], 0                       # live: (place, bytes, end), by place
     for begin, end, key, n in sorted(lives, key=lambda v: (v[0], -v[3])):
-        live = [v for v in live if v[1] >= begin]
+        live = [v for v in live if v[2] >= begin]
         at = 0
-        for place, width in sorted((offset[v[0]], v[2]) for v in live):
+        for place, width, _ in live:
             if at + n <= place:
                 break
             at = max(at, place + width)
         offset[key] = at
         peak = max(peak, at + n)
-        live.append((key, end, n))
+        bisect.insort(live, (at, n, end))
     return offset, peak
 
 

@@ -152,15 +152,18 @@ class Plan:
         self.base = native.address(self.block)
         self.steps, self.table, rows = [], [], []
         threads = native.get_threads()
-        written, read = [], []                # (start, end, threads) since the last barrier
+        written, read = ([], []), ([], [])    # (start, end) since the last barrier: by several threads, by one
+
+        def met():
+            for spans in (*written, *read):
+                spans.clear()
 
         def flush():
             if rows:
                 team = max(row[4] for row in rows)
                 self.steps.append(native.Program(list(rows), team, len(self.inputs) + len(self.fresh)))
                 rows.clear()
-            written.clear()
-            read.clear()
+            met()
 
         for k, (prim, ins, outs, attrs) in enumerate(self.nodes):
             if not self.native[k]:
@@ -175,15 +178,13 @@ class Plan:
                 made = [self._row(r) for r in (row, *[m[0] for m in members])]
                 nt = min(threads, share(*row[:4]))
                 spans = [{s for m in made for s in m[n]} for n in (0, 1)]
-                clash = any(a < d and c < b and not (nt == 1 and m == 1)
-                            for a, b in spans[0] for c, d, m in written + read)
-                clash = clash or any(a < d and c < b and not (nt == 1 and m == 1) for a, b in spans[1] for c, d, m in written)
-                if clash:
+                before = [(s[0] + s[1] if nt > 1 else s[0]) for s in (written, read)]         # one thread follows itself
+                if (any(a < d and c < b for a, b in spans[0] for s in before for c, d in s)
+                        or any(a < d and c < b for a, b in spans[1] for c, d in before[0])):
                     rows[-1] = rows[-1][:5] + (1,) + rows[-1][6:]
-                    written.clear()
-                    read.clear()
-                written += [(a, b, nt) for a, b in spans[0]]
-                read += [(a, b, nt) for a, b in spans[1]]
+                    met()
+                written[nt == 1].extend(spans[0])
+                read[nt == 1].extend(spans[1])
                 rows += [(*m[2], nt if m is made[0] else 0, 0, m[3]) for m in made]      # members (nt 0) run inside the first
                 self.table.append((row[0], prim.name, [x for x in row[1] if not isinstance(x, Scratch)], nt))
                 self.table += [("  " + m[0][0], *m[1:], 1) for m in members]
