@@ -191,6 +191,29 @@ def size_of(rows, each, group=1):
     return n if n < rows and rows * each > 2 * threads * CACHE and took(n) * threads <= 1.1 * rows else None
 
 
+class Candidate:
+    """A node that could be part of a run: `at` tells which inputs go by rows, `lead` is the first of these, `each` are the
+    bytes that one row touches; a sum over rows takes `group` pixels at a time, which are `images` rows."""
+
+    def __init__(self, node, sums):
+        _, ins, outs, _ = self.node = node
+        self.sums, (self.at, self.group, _) = sums is not None, sums or (rows_of(node), 1, None)
+        self.lead = None if self.at is None else ins[self.at[0]]
+        if self.lead is not None:
+            self.each = sum(map(nbytes, (*(() if sums else outs), *[ins[k] for k in self.at]))) // self.lead.shape[0]
+            self.images = max(1, self.group // pixels_of(self.lead))
+            self.weights = [t for k, t in enumerate(ins) if k not in self.at]
+
+    def light(self):
+        """Do blocks save more than they cost in weights (and parts of sums) that all of them touch?"""
+        return sum(map(nbytes, (*self.weights, *(self.node[2] if self.sums else ())))) <= self.each * self.images
+
+    def fits(self, run):
+        """Does a block of whole groups of all fit into the cache?"""
+        together = math.lcm(*[c.images for c in (self, *run)])
+        return together == 1 or together * max(c.each for c in (self, *run)) <= 2 * CACHE
+
+
 def in_blocks(nodes, outputs):
     """Nodes in a row that go row by row -> one Run, where the cache does not hold what passes between them.
 
@@ -198,51 +221,45 @@ def in_blocks(nodes, outputs):
     made, run, late, count = [], [], [], users(nodes, outputs)
     after, whole = set(), set()                              # what the run and those after it make; of that, what is there only then
 
+    def needs(tensors, ids):
+        return any(id(t) in ids for t in tensors)
+
     def close():
-        nodes, at, sizes, groups, images = map(list, zip(*run))
+        nodes = [c.node for c in run]
         own, uses = {id(o) for node in nodes for o in node[2]}, users(nodes, ())
         inside = {o for o in own - whole if uses.get(o) == count.get(o)}
-        leads = [node[1][k[0]] for node, k in zip(nodes, at)]
-        total, each, deep = leads[0].shape[0], max(sizes), pixels_of(leads[0])
-        pixels = 2 * each > CACHE and all(map(pixelwise, nodes, at)) and all(pixels_of(x) == deep for x in leads)
+        total, each, deep = run[0].lead.shape[0], max(c.each for c in run), pixels_of(run[0].lead)
+        pixels = 2 * each > CACHE and all(pixelwise(c.node, c.at) and pixels_of(c.lead) == deep for c in run)
         if pixels:
             total, each = total * deep, -(-each // deep)
-        n = any(o in uses for o in own) and size_of(total, each, math.lcm(*(groups if pixels else images)))
-        if n:
-            made.append(Run(nodes, inside, total, n, pixels).node())
-        else:
-            made.extend(nodes)
+        n = any(o in uses for o in own) and size_of(total, each, math.lcm(*[c.group if pixels else c.images for c in run]))
+        made.extend([Run(nodes, inside, total, n, pixels).node()] if n else nodes)
         made.extend(late)
         run.clear(), late.clear(), after.clear(), whole.clear()
 
     for node in nodes:
         prim, ins, outs, _ = node
-        sums = gathers_of(node)
-        at, group, _ = sums or (rows_of(node), 1, None)
-        if at is not None:
-            x, weights = ins[at[0]], [t for k, t in enumerate(ins) if k not in at]
-            each = sum(map(nbytes, (*(() if sums else outs), *[ins[k] for k in at]))) // x.shape[0]
-            images = max(1, group // pixels_of(x))
-            together = math.lcm(images, *[r[4] for r in run])
-            fits = together == 1 or together * max(each, *[r[2] for r in run], 0) <= 2 * CACHE
-            if run and (run[0][0][1][run[0][1][0]].shape[0] != x.shape[0] or any(id(t) in after for t in weights) or any(id(t) in whole for t in ins)
-                        or not fits and not sums):
+        c = Candidate(node, gathers_of(node))
+        if c.lead is not None:
+            if run and (run[0].lead.shape[0] != c.lead.shape[0] or needs(c.weights, after) or needs(ins, whole)
+                        or not c.sums and not c.fits(run)):
                 close()
-            if sum(map(nbytes, (*weights, *(outs if sums else ())))) <= each * images and (fits or not sums):   # else blocks would touch weights more than they save
-                run.append((node, at, each, group, images))
+            if c.light() and (not c.sums or c.fits(run)):
+                run.append(c)
                 after.update(map(id, outs))
-                whole.update(map(id, outs if sums else ()))
+                whole.update(map(id, outs if c.sums else ()))
                 continue
         changed = {id(ins[k]) for k in prim.updates or ()}
-        if not any(id(t) in after for t in ins) and not any(id(t) in changed for r in (*run, *[(n,) for n in late]) for t in r[0][1]):
-            made.append(node)
-        elif changed:
-            close()
-            made.append(node)
+        if needs(ins, after) or any(needs(other[1], changed) for other in (*[r.node for r in run], *late)):
+            if changed:
+                close()
+                made.append(node)
+            else:
+                late.append(node)
+                after.update(map(id, outs))
+                whole.update(map(id, outs))
         else:
-            late.append(node)
-            after.update(map(id, outs))
-            whole.update(map(id, outs))
+            made.append(node)
     if run:
         close()
     return made
