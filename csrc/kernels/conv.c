@@ -285,7 +285,7 @@ static inline void taps_inside(int64_t at, int64_t k, int64_t dil, int64_t n, in
 
 FD_KERNEL(depthwise) {   /* y[N, out, C], strips[nt] | w[taps, C], x[N, in, C], and the rest as conv; flags bit 3: taps reversed */
     const conv_shape s = conv_read(c);
-    int64_t strip = s.deep * s.strip_h * s.strip_w, blocks = (s.out[1] + s.rows - 1) / s.rows, lo, hi, taps = s.k[0] * s.k[1] * s.k[2];
+    int64_t strip = s.deep * s.strip_h * s.strip_w, lo, hi, taps = s.k[0] * s.k[1] * s.k[2];
     float *y = c->p[0], *own = (float *)c->p[1] + tid * strip;
     const float *wt = c->p[2], *x = c->p[3];
     const sum_end fin = CONV_END(s.flags);
@@ -303,10 +303,11 @@ FD_KERNEL(depthwise) {   /* y[N, out, C], strips[nt] | w[taps, C], x[N, in, C], 
     const int flat = s.C < VL && taps <= FLAT_TAPS && s.step[2] == 1 && s.dil[2] == 1 && !spread && !fin.any;
     vf turns[FLAT_TAPS][VL];
     if (flat) for (int64_t k = 0; k < taps; k++) for (int64_t j = 0; j < s.C * VL; j++) turns[k][j / VL][j % VL] = wt[k * fs + j % s.C];
+    const int64_t each = spread ? s.rows : 1, blocks = (s.out[1] + each - 1) / each;       /* rows of a task: a strip's, or one */
     fd_share(s.N * s.out[0] * blocks, 1, tid, nt, &lo, &hi);
     for (int64_t t = lo; t < hi; t++) {
-        int64_t n = t / (s.out[0] * blocks), od = t / blocks % s.out[0], oh = t % blocks * s.rows;
-        int64_t bottom = oh + s.rows < s.out[1] ? oh + s.rows : s.out[1];
+        int64_t n = t / (s.out[0] * blocks), od = t / blocks % s.out[0], oh = t % blocks * each;
+        int64_t bottom = oh + each < s.out[1] ? oh + each : s.out[1];
         if (spread) (void)conv_strip(&s, own, x, n, od, oh);
         for (int64_t h = oh; h < bottom; h++) {
             if (spread) v.x = own + (h - oh) * s.step[1] * s.strip_w;

@@ -8,7 +8,7 @@ typedef void (*gemm_tile_fn)(int64_t K, const float *a, int64_t rs, int64_t cs, 
 #define TILE(mr, nv, pack, name) \
     static void name(int64_t K, const float *a, int64_t rs, int64_t cs, const float *b, int64_t ldb, float *to, \
                      float *c, int64_t ldc, int add, const float *ask, int64_t asks) { \
-        gemm_tile(mr <= (nv == 1 ? MR1 : MR) ? mr : 1, nv, pack, K, a, rs, cs, b, pack ? ldb : nv * VL, to, c, ldc, add, \
+        gemm_tile(mr <= (nv == 1 ? MR1 : MR) ? mr : 1, nv, pack, K, a, rs, cs, b, pack || nv == 1 ? ldb : nv * VL, to, c, ldc, add, \
                   ask, asks); }
 #define TILES(mr) TILE(mr, 1, 0, tile1_##mr) TILE(mr, 2, 0, tile2_##mr) TILE(mr, 2, 1, tile2p_##mr)
 TILES(1) TILES(2) TILES(3) TILES(4) TILES(5) TILES(6) TILES(7) TILES(8) TILES(9) TILES(10) TILES(11) TILES(12)
@@ -132,9 +132,9 @@ static void gemm_edge(const gemm_job *j, float *tile, int mr, int64_t n, int nv,
         vf_storen(c + i * sm + l, vf_load(tile + i * NR + l), n - l < VL ? n - l : VL);
 }
 
-/* Tiles [t0, t1) x panels [p0, p1) of one product: for every block of K and of panels, every row of tiles. A block of
-   panels stays in L2; the rows of A, where more than one panel needs them, are copied to L1. */
-static void gemm_part(const gemm_job *j, int64_t t0, int64_t t1, int64_t p0, int64_t p1) {
+/* Tiles [t0, t1) x columns [v0, v1) VL of one product, two vectors of them a panel: for every block of K and of panels,
+   every row of tiles. A block of panels stays in L2; the rows of A, where more than one panel needs them, are copied to L1. */
+static void gemm_part(const gemm_job *j, int64_t t0, int64_t t1, int64_t v0, int64_t v1) {
     int64_t M = j->M, N = j->N, K = j->K, lda = j->ta ? M : K, ldb = j->tb ? K : N;
     int copy = N > NR || (!j->ta && K % 1024 == 0);     /* rows apart by 4096 bytes would fight for one cache set */
     int64_t most = copy ? 320 : j->ta ? 128 : 2048, blocks = (K + most - 1) / most, kc = (K + blocks - 1) / blocks;
@@ -146,8 +146,8 @@ static void gemm_part(const gemm_job *j, int64_t t0, int64_t t1, int64_t p0, int
     for (int64_t k0 = 0; k0 < K; k0 += kc) {
         int64_t k = K - k0 < kc ? K - k0 : kc;
         int last = k0 + k == K && j->end.any;
-        for (int64_t q0 = p0; q0 < p1; q0 += most_panels) {
-            int64_t q1 = q0 + most_panels < p1 ? q0 + most_panels : p1;
+        for (int64_t q0 = v0; q0 < v1; q0 += 2 * most_panels) {
+            int64_t q1 = q0 + 2 * most_panels < v1 ? q0 + 2 * most_panels : v1;
             for (int64_t t = t0; t < t1; t++) {
                 int64_t m = t * j->rows, rs = j->ta ? 1 : lda, cs = j->ta ? lda : 1;
                 int mr = (int)(M - m < j->rows ? M - m : j->rows);
@@ -158,18 +158,19 @@ static void gemm_part(const gemm_job *j, int64_t t0, int64_t t1, int64_t p0, int
                     rs = j->ta ? 1 : stride;
                     cs = j->ta ? MR : 1;
                 }
-                for (int64_t q = q0; q < q1; q++) {
-                    int64_t from = q * NR, n = N - from < NR ? N - from : NR;
+                for (int64_t v = q0, wide; v < q1; v += wide) {
+                    wide = v % 2 || v + 1 == q1 ? 1 : 2;        /* half a panel at the border between two threads */
+                    int64_t from = v * VL, n = N - from < wide * VL ? N - from : wide * VL, q = v / 2;
                     int nv = n > VL ? 2 : 1, pack = 0;
-                    int64_t step = nv * VL;
-                    float *panel = panels + (q - q0) * kc * NR;
+                    int64_t step = N - q * NR > VL ? NR : VL;
+                    float *panel = panels + (v - q0) / 2 * kc * NR;
                     const float *source = j->B + (j->tb ? from * K + k0 : k0 * N + from), *b = panel;
-                    if (j->packed) b = j->B + q * K * NR + k0 * step;
+                    if (j->packed) b = j->B + q * K * NR + k0 * step + v % 2 * VL;
                     else if (in_place) b = source;
                     else if (t == t0 && !j->tb && n == NR) { pack = 1; b = source; step = ldb; }
                     else if (t == t0) gemm_pack(panel, source, ldb, j->tb, k, n, nv * VL, j->B + K * N);
                     /* what to ask for: the next tile, its rows dealt out to the panels; of sums over rows the next block, of A then B */
-                    int64_t parts = j->ta ? (t1 - t0) * (q1 - q0) : q1 - q0, part = q - q0 + (j->ta ? (t - t0) * (q1 - q0) : 0);
+                    int64_t most_parts = (q1 - q0 + 1) / 2, parts = j->ta ? (t1 - t0) * most_parts : most_parts, part = (v - q0) / 2 + (j->ta ? (t - t0) * most_parts : 0);
                     int64_t each = j->ta ? (M + N + parts - 1) / parts : k == lda ? (mr + parts - 1) / parts : 1, row = part * each;
                     const float *ask = !j->ta ? next + (row < mr ? row * lda : 0) :
                                        row < M ? j->A + (k0 + k) * M + row * k : j->B + (k0 + k) * N + (row - M) * k;
@@ -264,13 +265,13 @@ FD_KERNEL(gemm) {   /* C[batch, M, N], scratch[nt, room] | A, B, (bias[N]), (mea
                   .end = end_read(c->p + 4, c->i[9] & 1, c->i[9] & 4, c->i[9] & 8, c->i[9] >> 5),
                   .scratch = (float *)c->p[1] + tid * c->i[10]};
     int most = j.N <= VL ? MR1 : MR;
-    int64_t tiles = (j.M + most - 1) / most, panels = (j.N + NR - 1) / NR;
+    int64_t tiles = (j.M + most - 1) / most, columns = j.packed ? (j.N + VL - 1) / VL : (j.N + NR - 1) / NR;
     /* Rows of C are shared, so that no two cores write (or prefetch) side by side; with few rows packing B twice costs more. */
-    int vector = j.M == 1 && !j.packed, by_panels = panels >= nt && j.M < 48 * nt && panels > 1;
-    if (!by_panels) tiles = (tiles + nt - 1) / nt * nt;
+    int vector = j.M == 1 && !j.packed, by_columns = columns >= nt && j.M < (j.packed ? 12 : 48) * nt && columns > 1;
+    if (!by_columns) tiles = (tiles + nt - 1) / nt * nt;
     j.rows = (int)((j.M + tiles - 1) / tiles);          /* even heights: a thin tile would wait for its own sums */
     tiles = (j.M + j.rows - 1) / j.rows;
-    int64_t units = vector ? (j.N + 4 * VL - 1) / (4 * VL) : by_panels ? panels : tiles;
+    int64_t units = vector ? (j.N + 4 * VL - 1) / (4 * VL) : by_columns ? columns : tiles;
     fd_share(batch * units, 1, tid, nt, &lo, &hi);
     for (int64_t u = lo; u < hi;) {
         int64_t q = u / units, from = u % units, to = hi - q * units < units ? hi - q * units : units;
@@ -278,8 +279,8 @@ FD_KERNEL(gemm) {   /* C[batch, M, N], scratch[nt, room] | A, B, (bias[N]), (mea
         j.B = (const float *)c->p[3] + q * c->i[7];
         j.C = (float *)c->p[0] + q * c->i[8];
         if (vector) gemm_vector(&j, from * 4 * VL, to * 4 * VL < j.N ? to * 4 * VL : j.N);
-        else if (by_panels) gemm_part(&j, 0, tiles, from, to);
-        else gemm_part(&j, from, to, 0, panels);
+        else if (by_columns) gemm_part(&j, 0, tiles, j.packed ? from : 2 * from, j.packed ? to : 2 * to);
+        else gemm_part(&j, from, to, 0, (j.N + VL - 1) / VL);
         u += to - from;
     }
 }
