@@ -4,12 +4,12 @@
 
 /* ---- tiles: one function for every height, so that the sums stay in registers at the edges too */
 typedef void (*gemm_tile_fn)(int64_t K, const float *a, int64_t rs, int64_t cs, const float *b, int64_t ldb, float *to,
-                             float *c, int64_t ldc, int add, const float *ask, int64_t asks);
+                             float *c, int64_t ldc, int add, const float *ask, int64_t asks, const sum_end *e, int64_t col, int64_t at);
 #define TILE(mr, nv, pack, name) \
     static void name(int64_t K, const float *a, int64_t rs, int64_t cs, const float *b, int64_t ldb, float *to, \
-                     float *c, int64_t ldc, int add, const float *ask, int64_t asks) { \
+                     float *c, int64_t ldc, int add, const float *ask, int64_t asks, const sum_end *e, int64_t col, int64_t at) { \
         gemm_tile(mr <= (nv == 1 ? MR1 : MR) ? mr : 1, nv, pack, K, a, rs, cs, b, pack || nv == 1 ? ldb : nv * VL, to, c, ldc, add, \
-                  ask, asks); }
+                  ask, asks, e, col, at); }
 #define TILES(mr) TILE(mr, 1, 0, tile1_##mr) TILE(mr, 2, 0, tile2_##mr) TILE(mr, 2, 1, tile2p_##mr)
 TILES(1) TILES(2) TILES(3) TILES(4) TILES(5) TILES(6) TILES(7) TILES(8) TILES(9) TILES(10) TILES(11) TILES(12)
 #define ROW(name) {NULL, name##_1, name##_2, name##_3, name##_4, name##_5, name##_6, name##_7, name##_8, name##_9, \
@@ -18,46 +18,6 @@ static const gemm_tile_fn gemm_tiles[3][MR_MAX + 1] = {ROW(tile1), ROW(tile2), R
 #undef TILE
 #undef TILES
 #undef ROW
-
-static inline vf gemm_act(vf y, int act) {
-    if (act == 1) return vf_sel((vi)(y < 0.f), (vf){0}, y);
-    if (act == 2) return vf_sigmoid(y);
-    if (act == 3) return vf_tanh(y);
-    if (act == 4) { y = vf_sel((vi)(y < 0.f), (vf){0}, y); return vf_sel((vi)(y > 6.f), vf_set1(6.f), y); }
-    return y;
-}
-
-/* How a sum over K ends: y = act((s + bias - mean) k + beta + rest), all but the sum optional, in the order and with the
-   bits of the separate passes; rest lies as y does. Kinds, so that inner loops do not ask: 0 bias, 1 norm, 2 norm and rest,
-   each with an activation that is a clamp; 3 bias and another activation; 4 nothing. */
-typedef struct { const float *bias, *mean, *k, *beta, *rest; int act, kind, any; } sum_end;
-typedef struct { vf bias, mean, k, beta, floor, top; } sum_cols;
-static inline sum_end end_read(void *const *p, int64_t bias, int64_t norm, int64_t rest, int64_t act) {
-    sum_end e = {0};
-    if (bias) e.bias = *p++;
-    if (norm) { e.mean = p[0]; e.k = p[1]; e.beta = p[2]; p += 3; }
-    if (rest) e.rest = *p;
-    e.act = (int)act; e.any = bias || norm || act;
-    e.kind = !e.any ? 4 : act == 2 || act == 3 ? 3 : rest ? 2 : norm ? 1 : 0;
-    return e;
-}
-static inline sum_cols end_cols(const sum_end *e, int64_t at, int64_t m) {         /* of m columns from `at` on */
-    sum_cols c; c.bias = c.mean = c.k = c.beta = (vf){0};
-    c.floor = vf_set1(e->act ? 0.f : -__builtin_inff()); c.top = vf_set1(e->act == 4 ? 6.f : __builtin_inff());
-    m = m < VL ? m : VL;
-    if (e->bias) c.bias = vf_loadn(e->bias + at, m);
-    if (e->mean) { c.mean = vf_loadn(e->mean + at, m); c.k = vf_loadn(e->k + at, m); c.beta = vf_loadn(e->beta + at, m); }
-    return c;
-}
-static inline __attribute__((always_inline)) vf end_of(const int kind, vf s, const sum_end *e, const sum_cols *c, int64_t at, int64_t m) {    /* y[at:at + m] */
-    if (kind == 4) return s;
-    s += c->bias;
-    if (kind == 3) return gemm_act(s, e->act);
-    if (kind) s = (s - c->mean) * c->k + c->beta;
-    if (kind == 2) s += m >= VL ? vf_load(e->rest + at) : vf_loadn(e->rest + at, m);
-    return vf_clamp(s, c->floor, c->top);
-}
-#define BY_KIND(kind, body) switch (kind) { case 0: body(0) break; case 1: body(1) break; case 2: body(2) break; case 3: body(3) break; default: body(4) }
 
 /* rows of nv vectors of sums, still warm, that belong to columns from `col` on and to y[at + m ldy] */
 static __attribute__((noinline))
@@ -139,20 +99,21 @@ static void gemm_part(const gemm_job *j, int64_t t0, int64_t t1, int64_t v0, int
     int copy = N > NR || (!j->ta && K % 1024 == 0);     /* rows apart by 4096 bytes would fight for one cache set */
     int64_t most = copy ? 320 : j->ta ? 128 : 2048, blocks = (K + most - 1) / most, kc = (K + blocks - 1) / blocks;
     int64_t stride = kc + GEMM_PAD;
+    const int bring = copy && (j->ta || kc < K || K % 1024 == 0);        /* whole rows lie side by side anyway */
     float *acopy = j->scratch, *panels = acopy + MR_MAX * stride;
     int64_t most_panels = j->packed ? (GEMM_BLOCK + kc * NR - 1) / (kc * NR) : (j->room - MR_MAX * stride) / (kc * NR);
     int in_place = !j->packed && !j->tb && (N == VL || N == NR);      /* B is a panel already */
     float tile[MR_MAX * NR] __attribute__((aligned(64)));
     for (int64_t k0 = 0; k0 < K; k0 += kc) {
         int64_t k = K - k0 < kc ? K - k0 : kc;
-        int last = k0 + k == K && j->end.any;
+        const int last = k0 + k == K && j->end.any, here = last && j->end.kind < 3;      /* what ends in registers */
         for (int64_t q0 = v0; q0 < v1; q0 += 2 * most_panels) {
             int64_t q1 = q0 + 2 * most_panels < v1 ? q0 + 2 * most_panels : v1;
             for (int64_t t = t0; t < t1; t++) {
                 int64_t m = t * j->rows, rs = j->ta ? 1 : lda, cs = j->ta ? lda : 1;
                 int mr = (int)(M - m < j->rows ? M - m : j->rows);
                 const float *a = j->A + m * rs + k0 * cs, *next = a + (t + 1 < t1 ? j->rows * rs : 0);
-                if (copy) {
+                if (bring) {
                     gemm_copy_a(acopy, a, lda, j->ta, mr, k, stride);
                     a = acopy;
                     rs = j->ta ? 1 : stride;
@@ -175,7 +136,7 @@ static void gemm_part(const gemm_job *j, int64_t t0, int64_t t1, int64_t v0, int
                     const float *ask = !j->ta ? next + (row < mr ? row * lda : 0) :
                                        row < M ? j->A + (k0 + k) * M + row * k : j->B + (k0 + k) * N + (row - M) * k;
                     if (n < nv * VL || j->swapped) {
-                        gemm_tiles[nv - 1 + pack][mr](k, a, rs, cs, b, step, panel, tile, NR, 0, ask, each);
+                        gemm_tiles[nv - 1 + pack][mr](k, a, rs, cs, b, step, panel, tile, NR, 0, ask, each, NULL, 0, 0);
                         gemm_edge(j, tile, mr, n, nv, m, from, k0 > 0, last);
                     } else {
                         float *c = j->C + m * N + from;
@@ -183,8 +144,8 @@ static void gemm_part(const gemm_job *j, int64_t t0, int64_t t1, int64_t v0, int
                             __builtin_prefetch(c + (j->rows + i) * N, 1);
                             if (nv == 2) __builtin_prefetch(c + (j->rows + i) * N + NR - 1, 1);
                         }
-                        gemm_tiles[nv - 1 + pack][mr](k, a, rs, cs, b, step, panel, c, N, k0 > 0, ask, each);
-                        if (last) gemm_finish(c, N, mr, nv, n, &j->end, from, m * N + from, N);
+                        gemm_tiles[nv - 1 + pack][mr](k, a, rs, cs, b, step, panel, c, N, k0 > 0, ask, each, here ? &j->end : NULL, from, m * N + from);
+                        if (last && !here) gemm_finish(c, N, mr, nv, n, &j->end, from, m * N + from, N);
                     }
                 }
             }

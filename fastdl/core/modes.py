@@ -12,7 +12,9 @@ def share(kernel, outs, ins, ints):
     if kernel == "chain":
         return min(native.get_threads(), ints[1])
     if kernel.startswith("gemm"):
-        work = ints[0] * ints[1] * ints[2] * ints[5] // (8 if ints[0] == 1 else 16)        # one row: all that counts is reading B
+        work = ints[0] * ints[1] * ints[5] * (ints[2] + 16) // (8 if ints[0] == 1 else 12)        # one row: all that counts is reading B
+    elif kernel == "depthwise":
+        work = 4 * outs[0].size
     else:
         work = max([x.size for x in outs] + [x.size for x in ins])
     return native.get_threads() if work >= 32768 else 1
