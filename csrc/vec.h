@@ -76,6 +76,12 @@ static inline vf vf_keep(vf a) { __asm__("" : "+x"(a)); return a; }
 #else
 static inline vf vf_keep(vf a) { volatile vf b = a; return b; }
 #endif
+/* Loaded into a register here, once: a compiler may think that loading it again for every use costs nothing. */
+#if defined(__x86_64__)
+static inline vf vf_once(const float *p) { return vf_keep(vf_load(p)); }
+#else
+static inline vf vf_once(const float *p) { return vf_load(p); }
+#endif
 /* Four doubles, for what must be exact to the last float. */
 typedef double  vd4 __attribute__((vector_size(32)));
 typedef float   vf4 __attribute__((vector_size(16)));

@@ -225,40 +225,83 @@ FD_KERNEL(add_parts) {   /* y[n] | parts[m, n] | n, m: added in order */
    Taps outside the image are left out: `see` is what a row of outputs looks at. */
 typedef struct { const float *x; int64_t d0, d1, h0, h1, ds, hs, left, width; } depth_view;
 
-/* `three`: the stride of a row of three taps side by side, of which every pixel is loaded once; 0: any other shape. */
+/* what the next row of outputs will look at and write */
+static inline void depthwise_ask(const conv_shape *s, const depth_view *v, const float *seen, const float *below, int64_t px) {
+    for (int64_t i = 0; i < s->step[1]; i++)
+        for (int64_t j = 0; j < px * s->step[2]; j++) __builtin_prefetch(seen + v->h1 * v->hs + i * s->in[2] * s->C + j * s->C);
+    for (int64_t j = 0; j < px; j++) __builtin_prefetch(below + j * s->C, 1);
+}
+
 static inline __attribute__((always_inline))
-void depthwise_tile(const int px, const int three, const int whole, const conv_shape *s, const depth_view *v, const float *a, const float *f, int64_t fs,
+void depthwise_tile(const int px, const int whole, const conv_shape *s, const depth_view *v, const float *a, const float *f, int64_t fs,
                     int64_t kw0, int64_t kw1, int64_t m, float *y, const sum_end *e, int64_t col, int64_t at) {
     const int64_t rs = s->step[2] * s->C, ks = s->dil[2] * s->C;
-    vf sum[9];
+    vf sum[8];
     EACH for (int j = 0; j < px; j++) sum[j] = vf_set1(0.f);
     for (int64_t kd = v->d0; kd < v->d1; kd++)
         for (int64_t kh = v->h0; kh < v->h1; kh++) {
             const float *p = a + kd * v->ds + kh * v->hs + kw0 * ks, *q = f + ((kd * s->k[1] + kh) * s->k[2] + kw0) * fs;
-            if (three) {
-                const vf w0 = vf_load(q), w1 = vf_load(q + fs), w2 = vf_load(q + 2 * fs);
-                EACH for (int j = 0; j <= px; j++) {
-                    vf x = vf_load(p + j * rs);
-                    if (three == 2 && j > 0) sum[j - 1] += x * w2;
-                    if (j < px) sum[j] += x * w0;
-                    if (three == 1) { if (j > 0) sum[j - 1] += x * w1; if (j > 1) sum[j - 2] += x * w2; }
-                    else if (j < px) sum[j] += vf_load(p + j * rs + ks) * w1;
-                }
-                if (three == 1) sum[px - 1] += vf_load(p + (px + 1) * rs) * w2;
-            } else for (int64_t kw = kw0; kw < kw1; kw++, p += ks, q += fs) {
+            for (int64_t kw = kw0; kw < kw1; kw++, p += ks, q += fs) {
                 vf w = whole ? vf_load(q) : vf_loadn(q, m);
                 EACH for (int j = 0; j < px; j++) sum[j] += (whole ? vf_load(p + j * rs) : vf_loadn(p + j * rs, m)) * w;
             }
         }
     y += at;
-    const sum_cols c = end_cols(e, col, m);
 #define END(kind) EACH for (int j = 0; j < px; j++) { \
         const vf last = end_of(kind, sum[j], e, &c, at + j * s->C, m); \
         if (whole) vf_store(y + j * s->C, last); else vf_storen(y + j * s->C, last, m); }
-    if (!e->any) EACH for (int j = 0; j < px; j++) { if (whole) vf_store(y + j * s->C, sum[j]); else vf_storen(y + j * s->C, sum[j], m); }
-    else BY_KIND(e->kind, END)
+    const sum_cols c = end_cols(e, col, m);
+    BY_KIND(e->kind, END)
 #undef END
 }
+
+/* Rows of three taps side by side: px outputs of a row, `step` pixels apart, all channels; a pixel is loaded once for all taps.
+   The first `lo` and the last `hi` columns (no more than two each) lie outside the image: they are read from zeros. A
+   function for every px, so that its sums and addresses have the registers to themselves. */
+static const float depth_zeros[VL] __attribute__((aligned(64)));
+typedef struct { const conv_shape *s; depth_view v; const float *w; const sum_end *e; int64_t ws, lo, hi; int ask; } depth_row;
+static inline __attribute__((always_inline)) void depthwise_three(const int px, const int step, const depth_row *r, const float *a, float *y, int64_t at) {
+    const int columns = (px - 1) * step + 3;
+    const int64_t C = r->s->C, lo = r->lo, hi = r->hi, ws = r->ws;
+    const sum_end *e = r->e;
+    for (int64_t k = 0; k < C; k += VL) {
+        if (k > C - VL) k = C - VL;                         /* the last vector: some channels again */
+        if (r->ask) depthwise_ask(r->s, &r->v, a + k, y + at + r->s->out[2] * C + k, px);
+        vf sum[8];
+        EACH for (int j = 0; j < px; j++) sum[j] = vf_set1(0.f);
+        for (int64_t kd = r->v.d0; kd < r->v.d1; kd++) {
+            const float *p = a + kd * r->v.ds + r->v.h0 * r->v.hs + k, *q = r->w + (kd * r->s->k[1] + r->v.h0) * 3 * ws + k;
+            for (int64_t kh = r->v.h0; kh < r->v.h1; kh++, p += r->v.hs, q += 3 * ws) {
+                const vf w0 = vf_load(q), w1 = vf_load(q + ws), w2 = vf_load(q + 2 * ws);
+                EACH for (int j = 0; j < columns; j++) {
+                    const vf x = vf_once((j < 2 && j < lo) || (j >= columns - 2 && j >= columns - hi) ? depth_zeros : p + j * C);
+                    if (step == 1) {
+                        if (j < px) sum[j] += x * w0;
+                        if (j > 0 && j <= px) sum[j - 1] += x * w1;
+                        if (j > 1) sum[j - 2] += x * w2;
+                    } else if (j % 2) sum[j / 2] += x * w1;
+                    else {
+                        if (j / 2 < px) sum[j / 2] += x * w0;
+                        if (j > 0) sum[j / 2 - 1] += x * w2;
+                    }
+                }
+            }
+        }
+        const sum_cols c = end_cols(e, k, VL);
+        float *to = y + at + k;
+#define END(kind) EACH for (int j = 0; j < px; j++) vf_store(to + j * C, end_of(kind, sum[j], e, &c, at + k + j * C, VL));
+        BY_KIND(e->kind, END)
+#undef END
+    }
+}
+typedef void (*depth_three_fn)(const depth_row *r, const float *a, float *y, int64_t at);
+#define THREE(px) static void depth_one_##px(const depth_row *r, const float *a, float *y, int64_t at) { depthwise_three(px, 1, r, a, y, at); } \
+                  static void depth_two_##px(const depth_row *r, const float *a, float *y, int64_t at) { depthwise_three(px, 2, r, a, y, at); }
+THREE(1) THREE(2) THREE(3) THREE(4) THREE(5) THREE(6) THREE(7) THREE(8)
+#define ALL(f) {NULL, f##_1, f##_2, f##_3, f##_4, f##_5, f##_6, f##_7, f##_8}
+static const depth_three_fn depth_threes[2][9] = {ALL(depth_one), ALL(depth_two)};
+#undef ALL
+#undef THREE
 
 /* Fewer channels than a vector has lanes: pixels side by side are one row of n floats, and its vectors take turns with
    C vectors of each tap's weights, w[tap][turn]. */
@@ -290,7 +333,6 @@ FD_KERNEL(depthwise) {   /* y[N, out, C], strips[nt] | w[taps, C], x[N, in, C], 
     const float *wt = c->p[2], *x = c->p[3];
     const sum_end fin = CONV_END(s.flags);
     const int64_t fs = (s.flags & 8) ? -s.C : s.C, rs = s.step[2] * s.C, row = s.in[2] * s.C;
-    const int three = s.k[2] == 3 && s.dil[2] == 1 && s.step[2] <= 2 ? (int)s.step[2] : 0;
     const int far = s.N * s.in[0] * s.in[1] * row > 1 << 18;            /* more than lies near: ask for it */
     const int spread = s.up[0] > 1 || s.up[1] > 1 || s.up[2] > 1;      /* zeros between the inputs: by way of a strip that has them */
     if (s.flags & 8) wt += (taps - 1) * s.C;
@@ -300,6 +342,8 @@ FD_KERNEL(depthwise) {   /* y[N, out, C], strips[nt] | w[taps, C], x[N, in, C], 
     int64_t end = room < 0 ? 0 : room / s.step[2] + 1;                 /* outputs [first, end) of a row see all taps along it */
     if (end > s.out[2]) end = s.out[2];
     if (first > end) first = end;
+    const int64_t past = (s.out[2] - 1) * s.step[2] + 3 - v.left - v.width, tiles = (s.out[2] + 7) / 8;      /* columns behind the image */
+    const int three = s.k[2] == 3 && s.dil[2] == 1 && s.step[2] <= 2 && s.C >= VL && v.left <= 2 && past <= 2;
     const int flat = s.C < VL && taps <= FLAT_TAPS && s.step[2] == 1 && s.dil[2] == 1 && !spread && !fin.any;
     vf turns[FLAT_TAPS][VL];
     if (flat) for (int64_t k = 0; k < taps; k++) for (int64_t j = 0; j < s.C * VL; j++) turns[k][j / VL][j % VL] = wt[k * fs + j % s.C];
@@ -318,6 +362,15 @@ FD_KERNEL(depthwise) {   /* y[N, out, C], strips[nt] | w[taps, C], x[N, in, C], 
                 v.x = x + ((n * s.in[0] + d) * s.in[1] + r) * row - v.left * s.C;
             }
             const int64_t at = ((n * s.out[0] + od) * s.out[1] + h) * s.out[2] * s.C;
+            if (three) {
+                depth_row r = {&s, v, wt, &fin, fs, 0, 0, far && !spread};
+                for (int64_t j = 0; j < tiles; j++) {
+                    const int64_t w = s.out[2] * j / tiles, px = s.out[2] * (j + 1) / tiles - w, from = w * s.step[2] - v.left;
+                    r.lo = -from; r.hi = from + (px - 1) * s.step[2] + 3 - v.width;
+                    depth_threes[s.step[2] - 1][px](&r, v.x + w * rs, y, at + w * s.C);
+                }
+                continue;
+            }
             for (int64_t w = 0, px; w < s.out[2]; w += px) {
                 int64_t kw0 = 0, kw1 = s.k[2], left = end - w;
                 if (flat && w >= first && left > 0) {
@@ -329,14 +382,10 @@ FD_KERNEL(depthwise) {   /* y[N, out, C], strips[nt] | w[taps, C], x[N, in, C], 
                 if (px == 1) taps_inside(w * s.step[2] - v.left, s.k[2], s.dil[2], v.width, &kw0, &kw1);
                 for (int64_t k = 0; k < s.C; k += VL) {
                     const int64_t m = s.C - k < VL ? s.C - k : VL;
-                    if (far && !spread && m == VL) {            /* what the next row of outputs will look at and write */
-                        const float *ahead = v.x + v.h1 * v.hs + w * rs + k, *below = y + at + (s.out[2] + w) * s.C + k;
-                        for (int64_t i = 0; i < s.step[1]; i++) for (int64_t j = 0; j < px * s.step[2]; j++) __builtin_prefetch(ahead + i * row + j * s.C);
-                        for (int64_t j = 0; j < px; j++) __builtin_prefetch(below + j * s.C, 1);
-                    }
-#define ONE(px, three, whole) depthwise_tile(px, three, whole, &s, &v, v.x + w * rs + k, wt + k, fs, kw0, kw1, m, y, &fin, k, at + w * s.C + k)
-#define TILE(px) case px: if (m < VL) ONE(px, 0, 0); else if (three == 1) ONE(px, 1, 1); else if (three == 2) ONE(px, 2, 1); else ONE(px, 0, 1); break;
-                    switch (px) { TILE(8) TILE(4) TILE(2) case 1: if (m < VL) ONE(1, 0, 0); else ONE(1, 0, 1); }
+                    if (far && !spread && m == VL) depthwise_ask(&s, &v, v.x + w * rs + k, y + at + (s.out[2] + w) * s.C + k, px);
+#define ONE(px, whole) depthwise_tile(px, whole, &s, &v, v.x + w * rs + k, wt + k, fs, kw0, kw1, m, y, &fin, k, at + w * s.C + k)
+#define TILE(px) case px: if (m < VL) ONE(px, 0); else ONE(px, 1); break;
+                    switch (px) { TILE(8) TILE(4) TILE(2) TILE(1) }
 #undef ONE
 #undef TILE
                 }
