@@ -88,12 +88,21 @@ void conv_tile(const int mr, const int nv, const conv_shape *s, const float *a, 
                     }
                 }
             }
+    const int here = e->kind < 3 && n == nv * VL;           /* else by way of y */
+    if (here) {
+        const sum_cols c0 = end_cols(e, col, VL), c1 = nv == 2 ? end_cols(e, col + VL, VL) : c0;
+#define END(kind) EACH for (int m = 0; m < mr; m++) { \
+        s0[m] = end_of(kind, s0[m], e, &c0, at + m * s->Co, VL); \
+        if (nv == 2) s1[m] = end_of(kind, s1[m], e, &c1, at + m * s->Co + VL, VL); }
+        if (e->kind == 0) { END(0) } else if (e->kind == 1) { END(1) } else { END(2) }
+#undef END
+    }
     float *to = y;
     EACH for (int m = 0; m < mr; m++, to += s->Co) {
-        if (n == NR) { vf_store(to, s0[m]); vf_store(to + VL, s1[m]); }
+        if (n == nv * VL) { vf_store(to, s0[m]); if (nv == 2) vf_store(to + VL, s1[m]); }
         else { vf_storen(to, s0[m], n < VL ? n : VL); if (n > VL) vf_storen(to + VL, s1[m], n - VL); }
     }
-    if (e->any) gemm_finish(y, s->Co, mr, nv, n, e, col, at, s->Co);
+    if (e->any && !here) gemm_finish(y, s->Co, mr, nv, n, e, col, at, s->Co);
 }
 
 /* a switch over a constant number of rows keeps every sum in a register */
