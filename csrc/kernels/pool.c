@@ -31,9 +31,17 @@ FD_KERNEL(name) {          /* y[N, out, C] | x[N, in, C] | N, C, in[3], out[3], 
             WINDOW(od, oh, ow)                                                                      \
             float *to = y + (t * s.out[2] + ow) * s.C;                                              \
             float count = (float)((d1 - d0) * (h1 - h0) * (w1 - w0)); (void)count;                  \
+            const float *from = x + AT(d0, h0, w0);                                                 \
+            const int64_t row = s.in[2] * s.C, plane = s.in[1] * row, four = d1 - d0 == 1 && h1 - h0 == 2 && w1 - w0 == 2; \
             for (int64_t k = 0; k < s.C; k += VL) {                                                 \
-                int64_t m = s.C - k; vf a = vf_set1(start);                                         \
-                EACH_PIXEL { const float *p = x + AT(d, h, w) + k; vf v = m >= VL ? vf_load(p) : vf_loadn(p, m); a = step; } \
+                int64_t m = s.C - k; vf a = vf_set1(start), v;                                      \
+                const float *p = from + k;                                                          \
+                if (four && m >= VL) {                                                              \
+                    v = vf_load(p); a = step; v = vf_load(p + s.C); a = step;                       \
+                    v = vf_load(p + row); a = step; v = vf_load(p + row + s.C); a = step;           \
+                } else for (int64_t d = d0; d < d1; d++, p += plane - (h1 - h0) * row)              \
+                    for (int64_t h = h0; h < h1; h++, p += row - (w1 - w0) * s.C)                   \
+                        for (int64_t w = w0; w < w1; w++, p += s.C) { v = m >= VL ? vf_load(p) : vf_loadn(p, m); a = step; } \
                 a = finish;                                                                         \
                 if (m >= VL) vf_store(to + k, a); else vf_storen(to + k, a, m);                     \
             }                                                                                       \
