@@ -71,9 +71,10 @@ def plain(kernel, strides, pads, groups):
 
 
 def tiles_of(C, N, out):
-    """Tiles of a block: what fits into half a megabyte (enough, where weights outweigh it), no more than there are."""
+    """Tiles of a block: what fits into half a megabyte (enough, where weights outweigh it), no more than there are; a few more
+    where one block then reads the weights once for all."""
     most = -(-N * -(-out[0] // 4) * -(-out[1] // 4) // 12) * 12
-    return min(max(12 if C <= 256 else 24, min(48, (1 << 19) // (36 * 4 * (C + 16)) // 12 * 12)), most)
+    return min(max(12 if C <= 256 and most > 24 else 24, min(48, (1 << 19) // (36 * 4 * (C + 16)) // 12 * 12)), most)
 
 
 def workspace(C, tiles):
