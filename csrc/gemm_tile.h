@@ -1,4 +1,5 @@
-/* The micro-kernel: mr rows of A times a K x (nv vectors) panel of B, all sums in registers; transposition of VL x VL. */
+/* The micro-kernel: mr rows of A times a K x (nv vectors) panel of B, all sums in registers, and how sums end;
+   transposition of VL x VL. */
 #ifndef FD_GEMM_TILE_H
 #define FD_GEMM_TILE_H
 #include "vec.h"

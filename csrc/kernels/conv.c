@@ -304,9 +304,10 @@ static inline __attribute__((always_inline)) void depthwise_three(const int px, 
     }
 }
 typedef void (*depth_three_fn)(const depth_row *r, const float *a, float *y, int64_t at);
-#define THREE(px) static void depth_one_##px(const depth_row *r, const float *a, float *y, int64_t at) { depthwise_three(px, 1, r, a, y, at); } \
-                  static void depth_two_##px(const depth_row *r, const float *a, float *y, int64_t at) { depthwise_three(px, 2, r, a, y, at); }
-THREE(1) THREE(2) THREE(3) THREE(4) THREE(5) THREE(6) THREE(7) THREE(8)
+#define THREE(name, px, step) static void name##_##px(const depth_row *r, const float *a, float *y, int64_t at) { depthwise_three(px, step, r, a, y, at); }
+#define ALL(f, step) THREE(f, 1, step) THREE(f, 2, step) THREE(f, 3, step) THREE(f, 4, step) THREE(f, 5, step) THREE(f, 6, step) THREE(f, 7, step) THREE(f, 8, step)
+ALL(depth_one, 1) ALL(depth_two, 2)
+#undef ALL
 #define ALL(f) {NULL, f##_1, f##_2, f##_3, f##_4, f##_5, f##_6, f##_7, f##_8}
 static const depth_three_fn depth_threes[2][9] = {ALL(depth_one), ALL(depth_two)};
 #undef ALL

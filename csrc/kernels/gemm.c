@@ -99,7 +99,7 @@ static void gemm_part(const gemm_job *j, int64_t t0, int64_t t1, int64_t v0, int
     int copy = N > NR || (!j->ta && K % 1024 == 0);     /* rows apart by 4096 bytes would fight for one cache set */
     int64_t most = copy ? 320 : j->ta ? 128 : 2048, blocks = (K + most - 1) / most, kc = (K + blocks - 1) / blocks;
     int64_t stride = kc + GEMM_PAD;
-    const int bring = copy && (j->ta || kc < K || K % 1024 == 0);        /* whole rows lie side by side anyway */
+    const int bring = copy && (j->ta || kc < K);        /* whole rows lie side by side as they are */
     float *acopy = j->scratch, *panels = acopy + MR_MAX * stride;
     int64_t most_panels = j->packed ? (GEMM_BLOCK + kc * NR - 1) / (kc * NR) : (j->room - MR_MAX * stride) / (kc * NR);
     int in_place = !j->packed && !j->tb && (N == VL || N == NR);      /* B is a panel already */
@@ -131,7 +131,7 @@ static void gemm_part(const gemm_job *j, int64_t t0, int64_t t1, int64_t v0, int
                     else if (t == t0 && !j->tb && n == NR) { pack = 1; b = source; step = ldb; }
                     else if (t == t0) gemm_pack(panel, source, ldb, j->tb, k, n, nv * VL, j->B + K * N);
                     /* what to ask for: the next tile, its rows dealt out to the panels; of sums over rows the next block, of A then B */
-                    int64_t most_parts = (q1 - q0 + 1) / 2, parts = j->ta ? (t1 - t0) * most_parts : most_parts, part = (v - q0) / 2 + (j->ta ? (t - t0) * most_parts : 0);
+                    int64_t wides = (q1 - q0 + 1) / 2, parts = j->ta ? (t1 - t0) * wides : wides, part = (v - q0) / 2 + (j->ta ? (t - t0) * wides : 0);
                     int64_t each = j->ta ? (M + N + parts - 1) / parts : k == lda ? (mr + parts - 1) / parts : 1, row = part * each;
                     const float *ask = !j->ta ? next + (row < mr ? row * lda : 0) :
                                        row < M ? j->A + (k0 + k) * M + row * k : j->B + (k0 + k) * N + (row - M) * k;
@@ -144,7 +144,8 @@ static void gemm_part(const gemm_job *j, int64_t t0, int64_t t1, int64_t v0, int
                             __builtin_prefetch(c + (j->rows + i) * N, 1);
                             if (nv == 2) __builtin_prefetch(c + (j->rows + i) * N + NR - 1, 1);
                         }
-                        gemm_tiles[nv - 1 + pack][mr](k, a, rs, cs, b, step, panel, c, N, k0 > 0, ask, each, here ? &j->end : NULL, from, m * N + from);
+                        gemm_tiles[nv - 1 + pack][mr](k, a, rs, cs, b, step, panel, c, N, k0 > 0, ask, each,
+                                                         here ? &j->end : NULL, from, m * N + from);
                         if (last && !here) gemm_finish(c, N, mr, nv, n, &j->end, from, m * N + from, N);
                     }
                 }
@@ -227,7 +228,8 @@ FD_KERNEL(gemm) {   /* C[batch, M, N], scratch[nt, room] | A, B, (bias[N]), (mea
                   .scratch = (float *)c->p[1] + tid * c->i[10]};
     int most = j.N <= VL ? MR1 : MR;
     int64_t tiles = (j.M + most - 1) / most, columns = j.packed ? (j.N + VL - 1) / VL : (j.N + NR - 1) / NR;
-    /* Rows of C are shared, so that no two cores write (or prefetch) side by side; with few rows packing B twice costs more. */
+    /* Rows of C are shared, so that no two cores write (or prefetch) side by side, and what follows finds its rows in its own
+       cache; with few rows packing B twice, and with very few reading it twice, costs more. */
     int vector = j.M == 1 && !j.packed, by_columns = columns >= nt && j.M < (j.packed ? 12 : 48) * nt && columns > 1;
     if (!by_columns) tiles = (tiles + nt - 1) / nt * nt;
     j.rows = (int)((j.M + tiles - 1) / tiles);          /* even heights: a thin tile would wait for its own sums */
