@@ -229,8 +229,8 @@ FD_KERNEL(gemm) {   /* C[batch, M, N], scratch[nt, room] | A, B, (bias[N]), (mea
     int most = j.N <= VL ? MR1 : MR;
     int64_t tiles = (j.M + most - 1) / most, columns = j.packed ? (j.N + VL - 1) / VL : (j.N + NR - 1) / NR;
     /* Rows of C are shared, so that no two cores write (or prefetch) side by side, and what follows finds its rows in its own
-       cache; with few rows packing B twice, and with very few reading it twice, costs more. */
-    int vector = j.M == 1 && !j.packed, by_columns = columns >= nt && j.M < (j.packed ? 12 : 48) * nt && columns > 1;
+       cache; with few rows packing (or reading all of a large) B twice, and with very few reading any B twice, costs more. */
+    int vector = j.M == 1 && !j.packed, by_columns = columns >= nt && j.M < (j.packed && j.K * j.N < 1 << 19 ? 12 : 48) * nt && columns > 1;
     if (!by_columns) tiles = (tiles + nt - 1) / nt * nt;
     j.rows = (int)((j.M + tiles - 1) / tiles);          /* even heights: a thin tile would wait for its own sums */
     tiles = (j.M + j.rows - 1) / j.rows;
