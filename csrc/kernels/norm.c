@@ -152,13 +152,13 @@ FD_KERNEL(batch_norm_grad) {                    /* dx[rows, C] | g, x, mean[C], 
 #define DX(act, get) vf d = get(x + at) - get(mean + e), h = get(g + at); if (act) h = norm_passed(h, d * get(scale + e) + get(beta + e), top); \
                      h = h * get(abc + e) + (d * get(abc + C + e) + get(abc + 2 * C + e));
 #define TAIL(p) vf_loadn(p, m)
-#define ROWS(act) for (int64_t r = r0; r < r1; r++) for (int64_t j = 0; j < left; j += VL) {                      \
+#define GRAD_ROWS(act) for (int64_t r = r0; r < r1; r++) for (int64_t j = 0; j < left; j += VL) {                      \
             const int64_t m = left - j, e = col + j, at = r * C + e;                                            \
             if (m >= VL) { DX(act, vf_load) vf_store(dx + at, h); } else { DX(act, TAIL) vf_storen(dx + at, h, m); } }
     NORM_TASKS(rows, C, NORM_SUB)
-        if (act) ROWS(1) else ROWS(0)
+        if (act) GRAD_ROWS(1) else GRAD_ROWS(0)
     }
-#undef ROWS
+#undef GRAD_ROWS
 #undef TAIL
 #undef DX
 }
