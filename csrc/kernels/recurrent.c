@@ -1,8 +1,9 @@
 /* Recurrent layers over a whole sequence. The batch is cut into slices of at most 16 rows, fixed by the shape; a thread
    runs all the time steps of a slice without a barrier. The input's product is made for a chunk of steps at once, the
    state's step by step; the weights' gradients gather chunk by chunk, while everything is in the cache, into a partial
-   sum, and add_slices adds the partial sums in their order: the bits do not depend on the threads. */
-enum { RNN_ROWS = 16 };
+   sum, and add_slices adds the partial sums in their order: the bits do not depend on the threads.
+   Most of the time beyond the products is memory's: what is kept for the gradient lies in the order in which it is read. */
+enum { RNN_ROWS = 16, RNN_STEPS = 12 };              /* of a slice; of a chunk, at most */
 enum { RNN_MASK = 1, RNN_DROP = 2, RNN_KEEP = 4, RNN_DX = 8, RNN_GHS = 16, RNN_GH = 32, RNN_GC = 64, RNN_AFTER = 128, RNN_BACK = 256, RNN_ACT = 512 };
 
 typedef struct {
@@ -90,6 +91,8 @@ static void rnn_gemm(int64_t M, int64_t K, const float *a, int64_t rs, const flo
 
 /* Rows lie far apart, and the backward walk jumps: the hardware does not foresee what comes next. */
 static inline void rnn_ahead(const float *p, int64_t n) { for (int64_t j = 0; j < n; j += 16) __builtin_prefetch(p + j); }
+static inline void rnn_ahead_write(const float *p, int64_t n) { for (int64_t j = 0; j < n; j += 16) __builtin_prefetch(p + j, 1); }
+typedef struct { const float *p, *end; } rnn_want;      /* what the next chunk will read: asked for line by line during products */
 
 /* The same for a chunk of steps of R rows: the rows of a tile are steps. Row r starts at a + r ar and c + r cr. */
 static void rnn_chunk(int64_t R, int64_t steps, int64_t K, const float *a, int64_t ar, int64_t as, const float *P, int64_t N,
@@ -105,12 +108,13 @@ static void rnn_chunk(int64_t R, int64_t steps, int64_t K, const float *a, int64
         }
 }
 
-/* to[mr, n] += sum over rows r and steps t of a[r, t, m] g[r, t, n]; the weights' gradient and the next row are asked for before they are needed */
+/* to[mr, n] += sum over rows r and steps t of a[r, t, m] g[r, t, n]; the weights' gradient is asked for before it is needed */
 static inline __attribute__((always_inline))
 void rnn_outer_tile(const int mr, const int nv, int64_t R, int64_t steps, const float *a, int64_t ar, int64_t as, const float *g, int64_t gr, int64_t gs,
-                    float *to, int64_t ldc, int64_t n) {
+                    float *to, int64_t ldc, int64_t n, rnn_want *want) {
     vf s[MR][2];
     int64_t last = n - (nv - 1) * VL;
+    const float *ask = want->p;
     EACH for (int m = 0; m < mr; m++) {
         __builtin_prefetch(to + m * ldc, 1);
         if (nv == 2) __builtin_prefetch(to + m * ldc + VL, 1);
@@ -118,9 +122,10 @@ void rnn_outer_tile(const int mr, const int nv, int64_t R, int64_t steps, const 
     }
     for (int64_t r = 0; r < R; r++) {
         const float *p = a + r * ar, *q = g + r * gr;
-        for (int64_t t = 0; t < steps; t++, p += as, q += gs) {
+        int64_t line = ask < want->end ? 16 : 0;
+        for (int64_t t = 0; t < steps; t++, p += as, q += gs, ask += line) {
             vf y[2] = {vf_set1(0.f), vf_set1(0.f)};
-            __builtin_prefetch(p + ar);
+            __builtin_prefetch(ask, 0, 2);
             EACH for (int v = 0; v < nv; v++) y[v] = rnn_get(q + v * VL, v + 1 < nv ? VL : last);
             EACH for (int m = 0; m < mr; m++) {
                 vf x = vf_set1(p[m]);
@@ -128,6 +133,7 @@ void rnn_outer_tile(const int mr, const int nv, int64_t R, int64_t steps, const 
             }
         }
     }
+    want->p = ask;
     EACH for (int m = 0; m < mr; m++)
         EACH for (int v = 0; v < nv; v++) {
             float *at = to + m * ldc + v * VL;
@@ -136,25 +142,29 @@ void rnn_outer_tile(const int mr, const int nv, int64_t R, int64_t steps, const 
         }
 }
 static void rnn_outer(int64_t R, int64_t steps, int64_t M, const float *a, int64_t ar, int64_t as, int64_t N, const float *g, int64_t gr, int64_t gs,
-                      float *to, int64_t ldc) {
+                      float *to, int64_t ldc, rnn_want *want) {
     int64_t tiles = (M + MR - 1) / MR;
     for (int64_t from = 0; from < N; from += NR)
         for (int64_t j = 0; j < tiles; j++) {
             int64_t m = M * j / tiles, mr = M * (j + 1) / tiles - m, n = N - from < NR ? N - from : NR;
-#define TILE(k) rnn_outer_tile(k, 2, R, steps, a + m, ar, as, g + from, gr, gs, to + m * ldc + from, ldc, n)
-#define HALF(k) rnn_outer_tile(k, 1, R, steps, a + m, ar, as, g + from, gr, gs, to + m * ldc + from, ldc, n)
+#define TILE(k) rnn_outer_tile(k, 2, R, steps, a + m, ar, as, g + from, gr, gs, to + m * ldc + from, ldc, n, want)
+#define HALF(k) rnn_outer_tile(k, 1, R, steps, a + m, ar, as, g + from, gr, gs, to + m * ldc + from, ldc, n, want)
             if (n > VL) { BY_ROWS(mr, TILE) } else { BY_ROWS(mr, HALF) }
 #undef TILE
 #undef HALF
         }
 }
 
-/* to[n] += the sum over the chunk's rows of g */
-static void rnn_total(const rnn *s, int64_t R, int64_t steps, const float *g, int64_t N, float *to) {
-    LANES(j, n, N) {
-        vf sum = rnn_get(to + j, n);
-        for (int64_t t = 0; t < steps; t++) for (int64_t r = 0; r < R; r++) sum += rnn_get(g + t * s->zs + r * s->ldz + j, n);
-        rnn_put(to + j, sum, n);
+/* z *= d for the R rows of a step; to[n] += the sum over the rows */
+static void rnn_scale(int64_t R, int64_t H, float *z, int64_t ldz, const float *d, int64_t ldd, float *to) {
+    LANES(j, n, H) {
+        vf sum = vf_set1(0.f);
+        for (int64_t r = 0; r < R; r++) {
+            vf v = rnn_get(z + r * ldz + j, n) * rnn_get(d + r * ldd + j, n);
+            rnn_put(z + r * ldz + j, v, n);
+            sum += v;
+        }
+        rnn_put(to + j, rnn_get(to + j, n) + sum, n);
     }
 }
 
@@ -166,19 +176,30 @@ static void rnn_project(const rnn *s, const float *x, int64_t b0, int64_t R, int
 static void rnn_input_grad(const rnn *s, float *dx, int64_t b0, int64_t R, int64_t s0, int64_t steps, const float *P, int64_t K, const float *dz) {
     rnn_chunk(R, steps, K, dz, s->ldz, s->zs, P, s->F, dx + (b0 * s->T + rnn_time(s, s0)) * s->F, s->T * s->F, s->flags & RNN_BACK ? -s->F : s->F, NULL);
 }
-static void rnn_weight_grad(const rnn *s, const float *x, int64_t b0, int64_t R, int64_t s0, int64_t steps, const float *dz, int64_t N, float *dw, int64_t ldw) {
-    rnn_outer(R, steps, s->F, x + (b0 * s->T + rnn_time(s, s0)) * s->F, s->T * s->F, s->flags & RNN_BACK ? -s->F : s->F, N, dz, s->ldz, s->zs, dw, ldw);
+static void rnn_weight_grad(const rnn *s, const float *x, int64_t b0, int64_t R, int64_t s0, int64_t steps, const float *dz, int64_t N, float *dw, int64_t ldw, rnn_want *want) {
+    rnn_outer(R, steps, s->F, x + (b0 * s->T + rnn_time(s, s0)) * s->F, s->T * s->F, s->flags & RNN_BACK ? -s->F : s->F, N, dz, s->ldz, s->zs, dw, ldw, want);
 }
 
-/* The state before `step`, of row b: what the step before put out, or h0 as long as every step was masked. */
-static inline const float *rnn_before(const rnn *s, const float *h0, const float *hs, int64_t b, int64_t step, int64_t first) {
-    return step > first ? hs + (b * s->T + step - 1) * s->H : h0 + b * s->H;
+/* What the gradient reads of a slice: chunk by chunk the states before it (`first` floats a row), then each step's gates (`width` a row). */
+static inline float *rnn_kept(const rnn *s, float *kept, int64_t b0, int64_t R, int64_t s0, int64_t first, int64_t width) {
+    int64_t chunks = (s->T + s->steps - 1) / s->steps;
+    return kept + b0 * (chunks * first + s->T * width) + R * (s0 / s->steps * first + s0 * width);
 }
-/* Of an earlier step what went out and what came in for it. */
-static inline void rnn_ahead_h(const rnn *s, const float *hs, const float *ghs, int64_t b, int64_t step) {
-    if (step < 0) return;
-    rnn_ahead(hs + (b * s->T + step) * s->H, s->H);
-    if (ghs) rnn_ahead(ghs + (b * s->T + step) * s->H, s->H);
+/* The chunk before s0, unless it would push this one out of the cache. */
+static inline rnn_want rnn_before(const rnn *s, float *kept, int64_t b0, int64_t R, int64_t s0, int64_t first, int64_t width, const float *none) {
+    rnn_want want = {none, none};
+    if (s0 && R * s->steps * width <= 1 << 17) {
+        want.p = rnn_kept(s, kept, b0, R, s0 - s->steps, first, width);
+        want.end = rnn_kept(s, kept, b0, R, s0, first, width);
+    }
+    return want;
+}
+/* Of a row's chunk what the products will read (x, the outputs' gradient) and write (dx). */
+static inline void rnn_ahead_row(const rnn *s, const float *x, const float *dx, const float *ghs, int64_t b, int64_t s0, int64_t steps) {
+    int64_t at = (b * s->T + (s->flags & RNN_BACK ? s->T - s0 - steps : s0)) * s->F;
+    rnn_ahead(x + at, steps * s->F);
+    if (dx) rnn_ahead_write(dx + at, steps * s->F);
+    if (ghs) rnn_ahead(ghs + (b * s->T + s0) * s->H, steps * s->H);
 }
 /* The first step of row b that is not masked. */
 static int64_t rnn_first(const rnn *s, const uint8_t *mask, int64_t b) {
@@ -247,22 +268,22 @@ FD_KERNEL(add_slices) {   /* y[n] | parts[at +][m, stride] | n, m, stride, at: a
     }
 }
 
-/* One row's gates: z = [i f g o] before the activations; c and h in place. */
-static void lstm_row(int64_t H, const float *z, float *c, float *h, float *gates) {
+/* One row's gates: z = [i f g o] before the activations; c and h in place, y a copy of h. */
+static void lstm_row(int64_t H, const float *z, float *c, float *h, float *y, float *gates) {
     LANES(j, n, H) {
         vf i = rnn_sigmoid(rnn_get(z + j, n)), f = rnn_sigmoid(rnn_get(z + H + j, n));
         vf g = rnn_tanh(rnn_get(z + 2 * H + j, n)), o = rnn_sigmoid(rnn_get(z + 3 * H + j, n));
-        vf next = f * rnn_get(c + j, n) + i * g;
+        vf next = f * rnn_get(c + j, n) + i * g, out = o * rnn_tanh(next);
         rnn_put(c + j, next, n);
-        rnn_put(h + j, o * rnn_tanh(next), n);
+        rnn_put(h + j, out, n);
+        rnn_put(y + j, out, n);
         if (gates) { rnn_put(gates + j, i, n); rnn_put(gates + H + j, f, n); rnn_put(gates + 2 * H + j, g, n); rnn_put(gates + 3 * H + j, o, n); }
     }
 }
 
-FD_KERNEL(lstm) {   /* hs[B, T, H], h[B, H], c[B, H], (gates[T, B, 4H], cells[T, B, H]), work | x, h0, c0, b, (mask), (drop) | see rnn_read */
+FD_KERNEL(lstm) {   /* hs[B, T, H], h[B, H], c[B, H], (kept), work | x, h0, c0, b, (mask), (drop) | see rnn_read */
     const rnn s = rnn_read(c); int64_t H = s.H, q = 0, lo, hi;
-    float *hs = c->p[q++], *hn = c->p[q++], *cn = c->p[q++];
-    float *gates = s.flags & RNN_KEEP ? c->p[q++] : NULL, *cells = s.flags & RNN_KEEP ? c->p[q++] : NULL, *work = c->p[q++];
+    float *hs = c->p[q++], *hn = c->p[q++], *cn = c->p[q++], *kept = s.flags & RNN_KEEP ? c->p[q++] : NULL, *work = c->p[q++];
     const float *x = c->p[q++], *h0 = c->p[q++], *c0 = c->p[q++], *bias = c->p[q++];
     const uint8_t *mask = s.flags & RNN_MASK ? c->p[q++] : NULL;
     const float *drop = s.flags & RNN_DROP ? c->p[q++] : NULL;
@@ -278,20 +299,29 @@ FD_KERNEL(lstm) {   /* hs[B, T, H], h[B, H], c[B, H], (gates[T, B, 4H], cells[T,
         }
         for (int64_t s0 = 0; s0 < s.T; s0 += s.steps) {
             int64_t steps = s.T - s0 < s.steps ? s.T - s0 : s.steps;
+            float *keep = kept ? rnn_kept(&s, kept, b0, R, s0, 2 * H, 4 * H) : NULL;
+            if (keep) for (int64_t r = 0; r < R; r++, keep += 2 * H) {
+                rnn_copy(keep, h + r * s.ldh, H);
+                rnn_copy(keep + H, cell + r * s.ldh, H);
+            }
             rnn_project(&s, x, b0, R, s0, steps, work + s.at_w, 4 * H, bias, z);
             for (int64_t t = s0; t < s0 + steps; t++) {
                 float *zt = z + (t - s0) * s.zs;
                 rnn_gemm(R, H, hd, s.ldh, work + s.at_u, 4 * H, zt, s.ldz, NULL, 1);
                 for (int64_t r = 0; r < R; r++) {
                     int64_t b = b0 + r;
-                    float *hr = h + r * s.ldh, *cr = cell + r * s.ldh, *y = hs + (b * s.T + t) * H;
+                    float *hr = h + r * s.ldh, *y = hs + (b * s.T + t) * H;
+                    rnn_ahead_write(y + H, H);
+                    if (keep) rnn_ahead_write(keep + R * 4 * H, 4 * H);
                     if (rnn_on(&s, mask, b, t)) {
-                        lstm_row(H, zt + r * s.ldz, cr, hr, gates ? gates + (t * s.B + b) * 4 * H : NULL);
+                        lstm_row(H, zt + r * s.ldz, cell + r * s.ldh, hr, y, keep);
                         if (drop) rnn_drop(hd + r * s.ldh, hr, drop + b * H, H);
                         seen[r] = 1;
-                    } else if (gates) memset(gates + (t * s.B + b) * 4 * H, 0, (size_t)H * 16);
-                    if (seen[r]) rnn_copy(y, hr, H); else rnn_zero(y, H);
-                    if (cells) rnn_copy(cells + (t * s.B + b) * H, cr, H);
+                    } else {
+                        if (keep) memset(keep, 0, (size_t)H * 16);
+                        if (seen[r]) rnn_copy(y, hr, H); else rnn_zero(y, H);
+                    }
+                    if (keep) keep += 4 * H;
                 }
             }
         }
@@ -302,27 +332,50 @@ FD_KERNEL(lstm) {   /* hs[B, T, H], h[B, H], c[B, H], (gates[T, B, 4H], cells[T,
     }
 }
 
-/* dz of one row from dh and dc; dc becomes that of the step before */
-static void lstm_row_grad(int64_t H, const float *gates, const float *before, const float *cell, const float *dh, float *dc, float *dz) {
+/* A row's states again from those before the chunk, and all that its gradient needs and does not depend on: dz = [i f g o] is to be
+   multiplied by the gradient of c (of h, for o), which is dc + dh out; pass is what goes on to the step before. */
+static void lstm_again(const rnn *s, int64_t R, int64_t steps, const uint8_t *on, const float *state, const float *gates, const float *drop,
+                       float *dz, float *hp, float *out, float *pass) {
+    int64_t H = s->H;
     LANES(j, n, H) {
-        vf i = rnn_get(gates + j, n), f = rnn_get(gates + H + j, n), g = rnn_get(gates + 2 * H + j, n), o = rnn_get(gates + 3 * H + j, n);
-        vf t = rnn_tanh(rnn_get(cell + j, n)), d = rnn_get(dh + j, n), e = rnn_get(dc + j, n) + d * o * (1.f - t * t);
-        rnn_put(dz + j, e * g * i * (1.f - i), n);
-        rnn_put(dz + H + j, e * rnn_get(before + j, n) * f * (1.f - f), n);
-        rnn_put(dz + 2 * H + j, e * i * (1.f - g * g), n);
-        rnn_put(dz + 3 * H + j, d * t * o * (1.f - o), n);
-        rnn_put(dc + j, e * f, n);
+        vf h = rnn_get(state + j, n), c = rnn_get(state + H + j, n), k = drop ? rnn_get(drop + j, n) : vf_set1(1.f);
+        const float *at = gates + j;
+        float *z = dz + j;
+        for (int64_t t = 0, e = j; t < steps; t++, e += s->hs, z += s->zs, at += R * 4 * H) {
+            vf i = rnn_get(at, n), f = rnn_get(at + H, n), g = rnn_get(at + 2 * H, n), o = rnn_get(at + 3 * H, n), before = c;
+            rnn_put(hp + e, h * k, n);
+            if (!on[t]) { i = g = o = vf_set1(0.f); f = vf_set1(1.f); }
+            c = f * c + i * g;
+            vf tanh = rnn_tanh(c);
+            if (on[t]) h = o * tanh;
+            rnn_put(z, i * (1.f - i) * g, n);
+            rnn_put(z + H, f * (1.f - f) * before, n);
+            rnn_put(z + 2 * H, i * (1.f - g * g), n);
+            rnn_put(z + 3 * H, o * (1.f - o) * tanh, n);
+            rnn_put(out + e, o * (1.f - tanh * tanh), n);
+            rnn_put(pass + e, f, n);
+        }
     }
 }
+/* A step's gradient of c, in the place of `out`; dc becomes that of the step before. */
+static void lstm_cell_grad(const rnn *s, int64_t R, const float *dh, float *dc, float *out, const float *pass) {
+    for (int64_t r = 0; r < R; r++, dh += s->ldh, dc += s->ldh, out += s->ldh, pass += s->ldh)
+        LANES(j, n, s->H) {
+            vf e = rnn_get(dc + j, n) + rnn_get(dh + j, n) * rnn_get(out + j, n);
+            rnn_put(out + j, e, n);
+            rnn_put(dc + j, e * rnn_get(pass + j, n), n);
+        }
+}
 
-FD_KERNEL(lstm_grad) {   /* (dx), dh0, dc0, work | x, h0, c0, hs, gates, cells, (ghs), (gh), (gc), (mask), (drop) | see rnn_read */
+FD_KERNEL(lstm_grad) {   /* (dx), dh0, dc0, work | x, kept, (ghs), (gh), (gc), (mask), (drop) | see rnn_read */
     const rnn s = rnn_read(c); int64_t H = s.H, F = s.F, q = 0, lo, hi, size = (F + H + 1) * 4 * H;
     float *dx = s.flags & RNN_DX ? c->p[q++] : NULL, *dh0 = c->p[q++], *dc0 = c->p[q++], *work = c->p[q++];
-    const float *x = c->p[q++], *h0 = c->p[q++], *c0 = c->p[q++], *hs = c->p[q++], *gates = c->p[q++], *cells = c->p[q++];
+    const float *x = c->p[q++]; float *kept = c->p[q++];
     const float *ghs = s.flags & RNN_GHS ? c->p[q++] : NULL, *gh = s.flags & RNN_GH ? c->p[q++] : NULL, *gc = s.flags & RNN_GC ? c->p[q++] : NULL;
     const uint8_t *mask = s.flags & RNN_MASK ? c->p[q++] : NULL;
     const float *drop = s.flags & RNN_DROP ? c->p[q++] : NULL;
-    float *dz = work + s.at_local + tid * s.local, *hp = dz + s.steps * s.zs, *dh = hp + s.steps * s.hs, *dc = dh + s.hs, *tmp = dc + s.hs;
+    float *dz = work + s.at_local + tid * s.local, *hp = dz + s.steps * s.zs, *out = hp + s.steps * s.hs, *pass = out + s.steps * s.hs;
+    float *dh = pass + s.steps * s.hs, *dc = dh + s.hs, *tmp = dc + s.hs;
     fd_share(s.parts, 1, tid, nt, &lo, &hi);
     for (int64_t p = lo; p < hi; p++) {
         float *dw = work + s.at_parts + p * size, *du = dw + F * 4 * H, *db = du + H * 4 * H;
@@ -336,26 +389,26 @@ FD_KERNEL(lstm_grad) {   /* (dx), dh0, dc0, work | x, h0, c0, hs, gates, cells, 
             }
             for (int64_t s0 = (s.T - 1) / s.steps * s.steps; s0 >= 0; s0 -= s.steps) {
                 int64_t steps = s.T - s0 < s.steps ? s.T - s0 : s.steps;
-                for (int64_t t = s0 + steps - 1; t >= s0; t--) {
-                    float *zt = dz + (t - s0) * s.zs;
-                    for (int64_t r = 0; r < R; r++) {
-                        int64_t b = b0 + r, at = t * s.B + b;
-                        float *dhr = dh + r * s.ldh, *zr = zt + r * s.ldz;
-                        if (ghs && t >= first[r]) rnn_gain(dhr, ghs + (b * s.T + t) * H, H);
-                        rnn_drop(hp + (t - s0) * s.hs + r * s.ldh, rnn_before(&s, h0, hs, b, t, first[r]), drop ? drop + b * H : NULL, H);
-                        rnn_ahead_h(&s, hs, ghs, b, t - 2);
-                        if (t > 1) { rnn_ahead(gates + (at - 2 * s.B) * 4 * H, 4 * H); rnn_ahead(cells + (at - 2 * s.B) * H, H); }
-                        if (rnn_on(&s, mask, b, t)) {
-                            lstm_row_grad(H, gates + at * 4 * H, t ? cells + (at - s.B) * H : c0 + b * H, cells + at * H, dhr, dc + r * s.ldh, zr);
-                            if (mask) rnn_zero(dhr, H);
-                        } else memset(zr, 0, (size_t)H * 16);
-                    }
+                const float *keep = rnn_kept(&s, kept, b0, R, s0, 2 * H, 4 * H);
+                rnn_want want = rnn_before(&s, kept, b0, R, s0, 2 * H, 4 * H, dz);
+                uint8_t on[RNN_ROWS][RNN_STEPS];
+                for (int64_t r = 0; r < R; r++) {
+                    rnn_ahead_row(&s, x, dx, ghs, b0 + r, s0, steps);
+                    for (int64_t t = 0; t < steps; t++) on[r][t] = (uint8_t)rnn_on(&s, mask, b0 + r, s0 + t);
+                    lstm_again(&s, R, steps, on[r], keep + r * 2 * H, keep + (R + 2 * r) * 2 * H, drop ? drop + (b0 + r) * H : NULL,
+                               dz + r * s.ldz, hp + r * s.ldh, out + r * s.ldh, pass + r * s.ldh);
+                }
+                for (int64_t t = steps - 1; t >= 0; t--) {
+                    float *zt = dz + t * s.zs, *et = out + t * s.hs;
+                    if (ghs) for (int64_t r = 0; r < R; r++) if (s0 + t >= first[r]) rnn_gain(dh + r * s.ldh, ghs + ((b0 + r) * s.T + s0 + t) * H, H);
+                    lstm_cell_grad(&s, R, dh, dc, et, pass + t * s.hs);
+                    for (int64_t g = 0; g < 4; g++) rnn_scale(R, H, zt + g * H, s.ldz, g < 3 ? et : dh, s.ldh, db + g * H);
+                    if (mask) for (int64_t r = 0; r < R; r++) if (on[r][t]) rnn_zero(dh + r * s.ldh, H);
                     rnn_state_grad(&s, R, 4 * H, zt, work + s.at_u, dh, tmp, drop ? drop + b0 * H : NULL, mask != NULL);
                 }
                 if (dx) rnn_input_grad(&s, dx, b0, R, s0, steps, work + s.at_w, 4 * H, dz);
-                rnn_weight_grad(&s, x, b0, R, s0, steps, dz, 4 * H, dw, 4 * H);
-                rnn_outer(R, steps, H, hp, s.ldh, s.hs, 4 * H, dz, s.ldz, s.zs, du, 4 * H);
-                rnn_total(&s, R, steps, dz, 4 * H, db);
+                rnn_weight_grad(&s, x, b0, R, s0, steps, dz, 4 * H, dw, 4 * H, &want);
+                rnn_outer(R, steps, H, hp, s.ldh, s.hs, 4 * H, dz, s.ldz, s.zs, du, 4 * H, &want);
             }
             for (int64_t r = 0; r < R; r++) {
                 rnn_copy(dh0 + (b0 + r) * H, dh + r * s.ldh, H);
@@ -365,8 +418,8 @@ FD_KERNEL(lstm_grad) {   /* (dx), dh0, dc0, work | x, h0, c0, hs, gates, cells, 
     }
 }
 
-/* One row's gates [z r g], and the state: h = z h + (1 - z) g. rec is the state's product of the candidate (reset after). */
-static void gru_row(int64_t H, const float *z, const float *rec, int after, float *h, float *gates) {
+/* One row's gates [z r g], and the state: h = z h + (1 - z) g, y a copy. rec is the state's product of the candidate (reset after). */
+static void gru_row(int64_t H, const float *z, const float *rec, int after, float *h, float *y, float *gates) {
     LANES(j, n, H) {
         vf u, r, g, p = vf_set1(0.f), a = rnn_get(z + 2 * H + j, n);
         if (after) {
@@ -375,7 +428,9 @@ static void gru_row(int64_t H, const float *z, const float *rec, int after, floa
             r = rnn_sigmoid(rnn_get(z + H + j, n) + rnn_get(rec + H + j, n));
             g = rnn_tanh(a + r * p);
         } else { u = rnn_get(z + j, n); r = rnn_get(z + H + j, n); g = rnn_tanh(a); }
-        rnn_put(h + j, u * rnn_get(h + j, n) + (1.f - u) * g, n);
+        vf out = u * rnn_get(h + j, n) + (1.f - u) * g;
+        rnn_put(h + j, out, n);
+        rnn_put(y + j, out, n);
         if (gates) {
             rnn_put(gates + j, u, n); rnn_put(gates + H + j, r, n); rnn_put(gates + 2 * H + j, g, n);
             if (after) rnn_put(gates + 3 * H + j, p, n);
@@ -391,9 +446,9 @@ static void gru_reset(int64_t H, float *z, const float *h, float *rh) {
     }
 }
 
-FD_KERNEL(gru) {    /* hs[B, T, H], h[B, H], (gates[T, B, 4H or 3H]), work | x, h0, b, (mask), (drop) | see rnn_read */
+FD_KERNEL(gru) {    /* hs[B, T, H], h[B, H], (kept), work | x, h0, b, (mask), (drop) | see rnn_read */
     const rnn s = rnn_read(c); int64_t H = s.H, q = 0, lo, hi; int after = (s.flags & RNN_AFTER) != 0, width = after ? 4 : 3;
-    float *hs = c->p[q++], *hn = c->p[q++], *gates = s.flags & RNN_KEEP ? c->p[q++] : NULL, *work = c->p[q++];
+    float *hs = c->p[q++], *hn = c->p[q++], *kept = s.flags & RNN_KEEP ? c->p[q++] : NULL, *work = c->p[q++];
     const float *x = c->p[q++], *h0 = c->p[q++], *bias = c->p[q++];
     const uint8_t *mask = s.flags & RNN_MASK ? c->p[q++] : NULL;
     const float *drop = s.flags & RNN_DROP ? c->p[q++] : NULL;
@@ -408,6 +463,8 @@ FD_KERNEL(gru) {    /* hs[B, T, H], h[B, H], (gates[T, B, 4H or 3H]), work | x, 
         }
         for (int64_t s0 = 0; s0 < s.T; s0 += s.steps) {
             int64_t steps = s.T - s0 < s.steps ? s.T - s0 : s.steps;
+            float *keep = kept ? rnn_kept(&s, kept, b0, R, s0, H, width * H) : NULL;
+            if (keep) for (int64_t r = 0; r < R; r++, keep += H) rnn_copy(keep, h + r * s.ldh, H);
             rnn_project(&s, x, b0, R, s0, steps, work + s.at_w, 3 * H, bias, z);
             for (int64_t t = s0; t < s0 + steps; t++) {
                 float *zt = z + (t - s0) * s.zs;
@@ -419,13 +476,18 @@ FD_KERNEL(gru) {    /* hs[B, T, H], h[B, H], (gates[T, B, 4H or 3H]), work | x, 
                 }
                 for (int64_t r = 0; r < R; r++) {
                     int64_t b = b0 + r;
-                    float *hr = h + r * s.ldh, *y = hs + (b * s.T + t) * H, *keep = gates ? gates + (t * s.B + b) * width * H : NULL;
+                    float *hr = h + r * s.ldh, *y = hs + (b * s.T + t) * H;
+                    rnn_ahead_write(y + H, H);
+                    if (keep) rnn_ahead_write(keep + R * width * H, width * H);
                     if (rnn_on(&s, mask, b, t)) {
-                        gru_row(H, zt + r * s.ldz, rec + r * s.ldz, after, hr, keep);
+                        gru_row(H, zt + r * s.ldz, rec + r * s.ldz, after, hr, y, keep);
                         if (drop) rnn_drop(hd + r * s.ldh, hr, drop + b * H, H);
                         seen[r] = 1;
-                    } else if (keep) memset(keep, 0, (size_t)(width * H) * 4);
-                    if (seen[r]) rnn_copy(y, hr, H); else rnn_zero(y, H);
+                    } else {
+                        if (keep) memset(keep, 0, (size_t)(width * H) * 4);
+                        if (seen[r]) rnn_copy(y, hr, H); else rnn_zero(y, H);
+                    }
+                    if (keep) keep += width * H;
                 }
             }
         }
@@ -433,39 +495,49 @@ FD_KERNEL(gru) {    /* hs[B, T, H], h[B, H], (gates[T, B, 4H or 3H]), work | x, 
     }
 }
 
-/* One row of dz = [candidate, z, r, (candidate's state product)]; dh becomes its direct part, dh z. */
-static void gru_row_grad(int64_t H, const float *gates, const float *h, int after, float *dh, float *dz) {
+/* As lstm_again: dz = [candidate, z, r, (candidate's state product)] is to be multiplied by dh, whose part `pass` goes on to the step
+   before. Reset before: dz's r by the gradient of rh = r h, whose part `reset` goes on to the state. */
+static void gru_again(const rnn *s, int64_t R, int64_t steps, const uint8_t *on, const float *state, const float *gates, const float *drop,
+                      float *dz, float *hp, float *pass, float *rh, float *reset) {
+    int64_t H = s->H, width = (s->flags & RNN_AFTER) ? 4 : 3;
     LANES(j, n, H) {
-        vf u = rnn_get(gates + j, n), r = rnn_get(gates + H + j, n), g = rnn_get(gates + 2 * H + j, n), d = rnn_get(dh + j, n);
-        vf e = d * (1.f - u) * (1.f - g * g);
-        rnn_put(dz + j, e, n);
-        rnn_put(dz + H + j, d * (rnn_get(h + j, n) - g) * u * (1.f - u), n);
-        if (after) {
-            rnn_put(dz + 2 * H + j, e * rnn_get(gates + 3 * H + j, n) * r * (1.f - r), n);
-            rnn_put(dz + 3 * H + j, e * r, n);
+        vf h = rnn_get(state + j, n), k = drop ? rnn_get(drop + j, n) : vf_set1(1.f);
+        const float *at = gates + j;
+        float *z = dz + j;
+        for (int64_t t = 0, e = j; t < steps; t++, e += s->hs, z += s->zs, at += R * width * H) {
+            vf u = rnn_get(at, n), r = rnn_get(at + H, n), g = rnn_get(at + 2 * H, n), hd = h * k;
+            if (!on[t]) { r = g = vf_set1(0.f); u = vf_set1(1.f); }
+            vf own = (1.f - u) * (1.f - g * g), dr = r * (1.f - r);
+            rnn_put(hp + e, hd, n);
+            rnn_put(z, own, n);
+            rnn_put(z + H, (h - g) * u * (1.f - u), n);
+            rnn_put(pass + e, u, n);
+            if (width == 4) {
+                rnn_put(z + 2 * H, own * rnn_get(at + 3 * H, n) * dr, n);
+                rnn_put(z + 3 * H, own * r, n);
+            } else {
+                rnn_put(z + 2 * H, hd * dr, n);
+                rnn_put(rh + e, hd * r, n);
+                rnn_put(reset + e, r, n);
+            }
+            if (on[t]) h = u * h + (1.f - u) * g;
         }
-        rnn_put(dh + j, d * u, n);
     }
 }
-/* Reset before: e is the gradient of r h; dz's r, and in e's place what passes on to the state. */
-static void gru_reset_grad(int64_t H, const float *gates, const float *hd, float *e, float *dz) {
-    LANES(j, n, H) {
-        vf r = rnn_get(gates + H + j, n), d = rnn_get(e + j, n);
-        rnn_put(dz + 2 * H + j, d * rnn_get(hd + j, n) * r * (1.f - r), n);
-        rnn_put(e + j, d * r, n);
-    }
+static void rnn_times(const rnn *s, int64_t R, float *d, const float *k) {
+    for (int64_t r = 0; r < R; r++) rnn_drop(d + r * s->ldh, d + r * s->ldh, k + r * s->ldh, s->H);
 }
 
-FD_KERNEL(gru_grad) {    /* (dx), dh0, work | x, h0, hs, gates, (ghs), (gh), (mask), (drop) | see rnn_read */
+FD_KERNEL(gru_grad) {    /* (dx), dh0, work | x, kept, (ghs), (gh), (mask), (drop) | see rnn_read */
     const rnn s = rnn_read(c); int64_t H = s.H, F = s.F, q = 0, lo, hi; int after = (s.flags & RNN_AFTER) != 0, width = after ? 4 : 3;
     int64_t N = 3 * H, size = (F + H + (after ? 2 : 1)) * N;
     float *dx = s.flags & RNN_DX ? c->p[q++] : NULL, *dh0 = c->p[q++], *work = c->p[q++];
-    const float *x = c->p[q++], *h0 = c->p[q++], *hs = c->p[q++], *gates = c->p[q++];
+    const float *x = c->p[q++]; float *kept = c->p[q++];
     const float *ghs = s.flags & RNN_GHS ? c->p[q++] : NULL, *gh = s.flags & RNN_GH ? c->p[q++] : NULL;
     const uint8_t *mask = s.flags & RNN_MASK ? c->p[q++] : NULL;
     const float *drop = s.flags & RNN_DROP ? c->p[q++] : NULL;
-    float *dz = work + s.at_local + tid * s.local, *hp = dz + s.steps * s.zs, *rh = hp + s.steps * s.hs;
-    float *dh = rh + s.steps * s.hs, *tmp = dh + s.hs;
+    float *dz = work + s.at_local + tid * s.local, *hp = dz + s.steps * s.zs, *pass = hp + s.steps * s.hs;
+    float *rh = pass + s.steps * s.hs, *reset = rh + s.steps * s.hs, *dh = reset + s.steps * s.hs, *tmp = dh + s.hs;
     fd_share(s.parts, 1, tid, nt, &lo, &hi);
     for (int64_t p = lo; p < hi; p++) {
         float *dw = work + s.at_parts + p * size, *du = dw + F * N, *db = du + H * N;
@@ -478,51 +550,54 @@ FD_KERNEL(gru_grad) {    /* (dx), dh0, work | x, h0, hs, gates, (ghs), (gh), (ma
             }
             for (int64_t s0 = (s.T - 1) / s.steps * s.steps; s0 >= 0; s0 -= s.steps) {
                 int64_t steps = s.T - s0 < s.steps ? s.T - s0 : s.steps;
-                for (int64_t t = s0 + steps - 1; t >= s0; t--) {
-                    float *zt = dz + (t - s0) * s.zs, *hpt = hp + (t - s0) * s.hs, *rht = rh + (t - s0) * s.hs;
-                    for (int64_t r = 0; r < R; r++) {
-                        int64_t b = b0 + r;
-                        float *dhr = dh + r * s.ldh, *zr = zt + r * s.ldz;
-                        const float *g = gates + (t * s.B + b) * width * H, *before = rnn_before(&s, h0, hs, b, t, first[r]);
-                        if (ghs && t >= first[r]) rnn_gain(dhr, ghs + (b * s.T + t) * H, H);
-                        rnn_drop(hpt + r * s.ldh, before, drop ? drop + b * H : NULL, H);
-                        rnn_ahead_h(&s, hs, ghs, b, t - 2);
-                        if (t > 1) rnn_ahead(g - 2 * s.B * width * H, width * H);
-                        if (rnn_on(&s, mask, b, t)) gru_row_grad(H, g, before, after, dhr, zr);
-                        else memset(zr, 0, (size_t)(width * H) * 4);
-                        if (!after) rnn_drop(rht + r * s.ldh, hpt + r * s.ldh, g + H, H);
-                    }
-                    if (!after) {
+                const float *keep = rnn_kept(&s, kept, b0, R, s0, H, width * H);
+                rnn_want want = rnn_before(&s, kept, b0, R, s0, H, width * H, dz);
+                for (int64_t r = 0; r < R; r++) {
+                    uint8_t on[RNN_STEPS];
+                    rnn_ahead_row(&s, x, dx, ghs, b0 + r, s0, steps);
+                    for (int64_t t = 0; t < steps; t++) on[t] = (uint8_t)rnn_on(&s, mask, b0 + r, s0 + t);
+                    gru_again(&s, R, steps, on, keep + r * H, keep + (R + width * r) * H, drop ? drop + (b0 + r) * H : NULL,
+                              dz + r * s.ldz, hp + r * s.ldh, pass + r * s.ldh, rh + r * s.ldh, reset + r * s.ldh);
+                }
+                for (int64_t t = steps - 1; t >= 0; t--) {
+                    float *zt = dz + t * s.zs;
+                    if (ghs) for (int64_t r = 0; r < R; r++) if (s0 + t >= first[r]) rnn_gain(dh + r * s.ldh, ghs + ((b0 + r) * s.T + s0 + t) * H, H);
+                    rnn_scale(R, H, zt, s.ldz, dh, s.ldh, db + 2 * H);
+                    rnn_scale(R, H, zt + H, s.ldz, dh, s.ldh, db);
+                    if (after) {
+                        rnn_scale(R, H, zt + 2 * H, s.ldz, dh, s.ldh, db + H);
+                        rnn_scale(R, H, zt + 3 * H, s.ldz, dh, s.ldh, db + N + 2 * H);
+                        rnn_times(&s, R, dh, pass + t * s.hs);
+                        rnn_state_grad(&s, R, N, zt + H, work + s.at_u, dh, tmp, drop ? drop + b0 * H : NULL, 1);
+                    } else {
+                        rnn_times(&s, R, dh, pass + t * s.hs);
                         rnn_gemm(R, H, zt, s.ldz, work + s.at_u2, H, tmp, s.ldh, NULL, 0);
-                        for (int64_t r = 0; r < R; r++)
-                            gru_reset_grad(H, gates + (t * s.B + b0 + r) * width * H, hpt + r * s.ldh, tmp + r * s.ldh, zt + r * s.ldz);
+                        rnn_scale(R, H, zt + 2 * H, s.ldz, tmp, s.ldh, db + H);
+                        rnn_times(&s, R, tmp, reset + t * s.hs);
                         rnn_gemm(R, 2 * H, zt + H, s.ldz, work + s.at_u, H, tmp, s.ldh, NULL, 1);
                         for (int64_t r = 0; r < R; r++) {
                             if (drop) rnn_drop(tmp + r * s.ldh, tmp + r * s.ldh, drop + (b0 + r) * H, H);
                             rnn_gain(dh + r * s.ldh, tmp + r * s.ldh, H);
                         }
-                    } else rnn_state_grad(&s, R, N, zt + H, work + s.at_u, dh, tmp, drop ? drop + b0 * H : NULL, 1);
+                    }
                 }
                 if (dx) rnn_input_grad(&s, dx, b0, R, s0, steps, work + s.at_w, N, dz);
-                rnn_weight_grad(&s, x, b0, R, s0, steps, dz + H, 2 * H, dw, N);
-                rnn_weight_grad(&s, x, b0, R, s0, steps, dz, H, dw + 2 * H, N);
-                rnn_total(&s, R, steps, dz + H, 2 * H, db);
-                rnn_total(&s, R, steps, dz, H, db + 2 * H);
-                if (after) {
-                    rnn_outer(R, steps, H, hp, s.ldh, s.hs, N, dz + H, s.ldz, s.zs, du, N);
-                    rnn_total(&s, R, steps, dz + H, N, db + N);
-                } else {
-                    rnn_outer(R, steps, H, hp, s.ldh, s.hs, 2 * H, dz + H, s.ldz, s.zs, du, N);
-                    rnn_outer(R, steps, H, rh, s.ldh, s.hs, H, dz, s.ldz, s.zs, du + 2 * H, N);
+                rnn_weight_grad(&s, x, b0, R, s0, steps, dz + H, 2 * H, dw, N, &want);
+                rnn_weight_grad(&s, x, b0, R, s0, steps, dz, H, dw + 2 * H, N, &want);
+                if (after) rnn_outer(R, steps, H, hp, s.ldh, s.hs, N, dz + H, s.ldz, s.zs, du, N, &want);
+                else {
+                    rnn_outer(R, steps, H, hp, s.ldh, s.hs, 2 * H, dz + H, s.ldz, s.zs, du, N, &want);
+                    rnn_outer(R, steps, H, rh, s.ldh, s.hs, H, dz, s.ldz, s.zs, du + 2 * H, N, &want);
                 }
             }
             for (int64_t r = 0; r < R; r++) rnn_copy(dh0 + (b0 + r) * H, dh + r * s.ldh, H);
         }
+        if (after) memcpy(db + N, db, (size_t)H * 8);       /* z and r have one sum for both biases */
     }
 }
 
 static inline vf simple_act(vf z, int act) { return act == 3 ? rnn_tanh(z) : act == 1 ? vf_sel((vi)(z < 0.f), vf_set1(0.f), z) : z; }
-static inline vf simple_slope(vf d, vf y, int act) { return act == 3 ? d * (1.f - y * y) : act == 1 ? vf_sel((vi)(y > 0.f), d, vf_set1(0.f)) : d; }
+static inline vf simple_slope(vf y, int act) { return act == 3 ? 1.f - y * y : act == 1 ? vf_sel((vi)(y > 0.f), vf_set1(1.f), vf_set1(0.f)) : vf_set1(1.f); }
 
 FD_KERNEL(simple_rnn) {   /* hs[B, T, H], h[B, H], work | x, h0, b, (mask), (drop) | see rnn_read */
     const rnn s = rnn_read(c); int64_t H = s.H, q = 0, lo, hi; int act = s.flags / RNN_ACT;
@@ -548,6 +623,7 @@ FD_KERNEL(simple_rnn) {   /* hs[B, T, H], h[B, H], work | x, h0, b, (mask), (dro
                 for (int64_t r = 0; r < R; r++) {
                     int64_t b = b0 + r;
                     float *hr = h + r * s.ldh, *y = hs + (b * s.T + t) * H;
+                    rnn_ahead_write(y + H, H);
                     if (rnn_on(&s, mask, b, t)) {
                         LANES(j, n, H) rnn_put(hr + j, simple_act(rnn_get(zt + r * s.ldz + j, n), act), n);
                         if (drop) rnn_drop(hd + r * s.ldh, hr, drop + b * H, H);
@@ -581,25 +657,26 @@ FD_KERNEL(simple_rnn_grad) {   /* (dx), dh0, work | x, h0, hs, (ghs), (gh), (mas
             }
             for (int64_t s0 = (s.T - 1) / s.steps * s.steps; s0 >= 0; s0 -= s.steps) {
                 int64_t steps = s.T - s0 < s.steps ? s.T - s0 : s.steps;
-                for (int64_t t = s0 + steps - 1; t >= s0; t--) {
-                    float *zt = dz + (t - s0) * s.zs;
-                    for (int64_t r = 0; r < R; r++) {
-                        int64_t b = b0 + r;
-                        float *dhr = dh + r * s.ldh, *zr = zt + r * s.ldz;
-                        rnn_ahead_h(&s, hs, ghs, b, t - 2);
-                        if (ghs && t >= first[r]) rnn_gain(dhr, ghs + (b * s.T + t) * H, H);
-                        rnn_drop(hp + (t - s0) * s.hs + r * s.ldh, rnn_before(&s, h0, hs, b, t, first[r]), drop ? drop + b * H : NULL, H);
-                        if (rnn_on(&s, mask, b, t)) {
-                            LANES(j, n, H) rnn_put(zr + j, simple_slope(rnn_get(dhr + j, n), rnn_get(hs + (b * s.T + t) * H + j, n), act), n);
-                            if (mask) rnn_zero(dhr, H);
-                        } else memset(zr, 0, (size_t)H * 4);
+                rnn_want want = {dz, dz};
+                for (int64_t r = 0; r < R; r++) {
+                    rnn_ahead_row(&s, x, dx, ghs, b0 + r, s0, steps);
+                    for (int64_t t = 0; t < steps; t++) {
+                        const float *y = hs + ((b0 + r) * s.T + s0 + t) * H;
+                        float *zr = dz + t * s.zs + r * s.ldz;
+                        rnn_drop(hp + t * s.hs + r * s.ldh, s0 + t > first[r] ? y - H : h0 + (b0 + r) * H, drop ? drop + (b0 + r) * H : NULL, H);
+                        if (rnn_on(&s, mask, b0 + r, s0 + t)) LANES(j, n, H) rnn_put(zr + j, simple_slope(rnn_get(y + j, n), act), n);
+                        else rnn_zero(zr, H);
                     }
-                    rnn_state_grad(&s, R, H, zt, work + s.at_u, dh, tmp, drop ? drop + b0 * H : NULL, mask != NULL);
+                }
+                for (int64_t t = steps - 1; t >= 0; t--) {
+                    if (ghs) for (int64_t r = 0; r < R; r++) if (s0 + t >= first[r]) rnn_gain(dh + r * s.ldh, ghs + ((b0 + r) * s.T + s0 + t) * H, H);
+                    rnn_scale(R, H, dz + t * s.zs, s.ldz, dh, s.ldh, db);
+                    if (mask) for (int64_t r = 0; r < R; r++) if (rnn_on(&s, mask, b0 + r, s0 + t)) rnn_zero(dh + r * s.ldh, H);
+                    rnn_state_grad(&s, R, H, dz + t * s.zs, work + s.at_u, dh, tmp, drop ? drop + b0 * H : NULL, mask != NULL);
                 }
                 if (dx) rnn_input_grad(&s, dx, b0, R, s0, steps, work + s.at_w, H, dz);
-                rnn_weight_grad(&s, x, b0, R, s0, steps, dz, H, dw, H);
-                rnn_outer(R, steps, H, hp, s.ldh, s.hs, H, dz, s.ldz, s.zs, du, H);
-                rnn_total(&s, R, steps, dz, H, db);
+                rnn_weight_grad(&s, x, b0, R, s0, steps, dz, H, dw, H, &want);
+                rnn_outer(R, steps, H, hp, s.ldh, s.hs, H, dz, s.ldz, s.zs, du, H, &want);
             }
             for (int64_t r = 0; r < R; r++) rnn_copy(dh0 + (b0 + r) * H, dh + r * s.ldh, H);
         }

@@ -56,13 +56,18 @@ def pad(n):
     return 16 * (-(-n // 16) | 1)
 
 
+def slices(B):
+    """How many a batch is cut into."""
+    return -(-B // 32) * 2 if B >= 32 else min(2, -(-B // 4))
+
+
 class Layout:
     """Slices of the batch, and the places in one scratch buffer: packed weights, partial sums, each thread's own memory."""
 
     def __init__(self, x, u, columns, packs, sums=0):
         self.B, self.T, self.F, self.H = *x.shape, u.shape[0]
         B = self.B
-        self.slices = -(-B // 32) * 2 if B >= 32 else min(2, -(-B // 4))
+        self.slices = slices(B)
         self.S, self.ldz, self.ldh = -(-B // self.slices), pad(columns), pad(self.H)
         self.parts = max(1, min(self.slices, (1 << 23) // max(1, sums)))
         self.packs, self.at, end = packs, [], 0
@@ -72,7 +77,7 @@ class Layout:
         self.sums, self.at_parts = sums, end
         end += (self.parts * sums + 15) // 16 * 16
         z, h = self.S * self.ldz + 16, self.S * self.ldh + 16
-        self.local, self.at_local = (STEPS + 1) * z + (2 * STEPS + 4) * h, end
+        self.local, self.at_local = (STEPS + 1) * z + (4 * STEPS + 4) * h, end
         self.work = Scratch(end + self.local * native.get_threads())
 
     def pack(self):
@@ -90,6 +95,29 @@ class Layout:
         for y in outs:
             yield "add_slices", [y], [self.work], [y.size, self.parts, self.sums, at]
             at += y.size
+
+
+class Kept:
+    """What the gradient reads, [B, n] floats in its order: of every slice, of every chunk of steps, the states before it, then the gates."""
+
+    def __init__(self, B, T, states, gates):
+        self.shape = B, -(-T // STEPS) * states + T * gates
+        self.parts = [(slice(B * k // slices(B), B * (k + 1) // slices(B)), slice(t, min(t + STEPS, T))) for k in range(slices(B)) for t in range(0, T, STEPS)]
+        self.sizes = (B, T, states, gates)
+
+    def pack(self, states, gates):
+        """states: those before every step, [T, B, states]; gates: [T, B, gates]"""
+        return np.concatenate([a.ravel() for rows, steps in self.parts for a in (states[steps.start, rows], gates[steps, rows])]).reshape(self.shape)
+
+    def unpack(self, kept):
+        """(states, gates) again; only the states before a chunk are filled in."""
+        B, T, n, m = self.sizes
+        states, gates, kept = np.zeros((T, B, n), kept.dtype), np.zeros((T, B, m), kept.dtype), kept.ravel()
+        for rows, steps in self.parts:
+            for a in (states[steps.start, rows], gates[steps, rows]):
+                a[...] = kept[:a.size].reshape(a.shape)
+                kept = kept[a.size:]
+        return states, gates
 
 
 def sigmoid(v):
@@ -112,14 +140,23 @@ class Steps:
         return self.mask[:, t, None]
 
     def forward(self, step, *states):
-        """hs and the final states; step(t, *states) -> the next states, of which the first is the output."""
+        """hs, the final states, and the states before every step; step(t, *states) -> the next states, of which the first is the output."""
         hs, past = [], []
         for t in range(self.T):
+            past.append(np.concatenate(states, -1))
             new = step(t, *states)
             states = tuple(np.where(self.on(t), a, b) for a, b in zip(new, states))
             hs.append(np.where(self.seen[:, t, None], states[0], 0))
-            past.append(states)
-        return np.stack(hs, 1), states, past
+        return np.stack(hs, 1), states, np.stack(past)
+
+    def again(self, kept, count, width, step):
+        """(states before every step, gates) from what was kept; step(gates, *states) -> the next states, alike in every chunk."""
+        states, gates = Kept(len(self.x), self.T, count * self.H, width * self.H).unpack(kept)
+        for t in range(self.T - 1):
+            if (t + 1) % STEPS:
+                before = np.split(states[t], count, -1)
+                states[t + 1] = np.concatenate([np.where(self.on(t), a, b) for a, b in zip(step(np.split(gates[t], width, -1), *before), before)], -1)
+        return states, gates
 
     def before(self, t, h0, hs):
         """The state before step t."""
@@ -169,8 +206,8 @@ def extras(B, T, H, mask, drop):
 class lstm_sequence:
     """i, f, g, o = x_t w + drop h u + b; c = sigmoid(f) c + sigmoid(i) tanh(g); h = sigmoid(o) tanh(c)
 
-    Inputs x, h0, c0, w, u, b, (mask), (drop); outputs hs, h, c and, with keep, what the gradient needs: gates, cells."""
-    takes_none, saved = True, (3, 4)
+    Inputs x, h0, c0, w, u, b, (mask), (drop); outputs hs, h, c and, with keep, what the gradient needs: see Kept."""
+    takes_none, saved = True, (3,)
     samples = [([(B, T, F), (B, H), (B, H), scaled(F, 4 * H), scaled(H, 4 * H), (4 * H,), *extras(B, T, H, m, d)], dict(reverse=r, keep=k % 3 != 1))
                for k, (B, T, F, H, m, d, r) in enumerate(CASES)]
 
@@ -178,7 +215,7 @@ class lstm_sequence:
         B, T, F, H = check("lstm_sequence", 4, x, (h0, c0), w, u, more)
         if b.shape != (4 * H,):
             raise ValueError(f"lstm_sequence: the bias has shape {b.shape}, wanted {(4 * H,)}")
-        outs = [(B, T, H), (B, H), (B, H)] + [(T, B, 4 * H), (T, B, H)] * keep
+        outs = [(B, T, H), (B, H), (B, H)] + [Kept(B, T, 2 * H, 4 * H).shape] * keep
         return [(s, x.dtype) for s in outs]
 
     def ref(x, h0, c0, w, u, b, *more, reverse=False, keep=True):
@@ -191,10 +228,10 @@ class lstm_sequence:
             c = f * c + i * g
             return o * np.tanh(c), c
         hs, (h, c), past = s.forward(step, h0, c0)
-        return (hs, h, c) + ((np.stack(gates), np.stack([p[1] for p in past])) if keep else ())
+        return (hs, h, c) + ((Kept(*x.shape[:2], 2 * s.H, 4 * s.H).pack(past, np.stack(gates)),) if keep else ())
 
     def calls(hs, h, c, *rest, reverse=False, keep=True):
-        kept, (x, h0, c0, w, u, b), more = rest[:2 * keep], rest[2 * keep:2 * keep + 6], rest[2 * keep + 6:]
+        kept, (x, h0, c0, w, u, b), more = rest[:keep], rest[keep:keep + 6], rest[keep + 6:]
         H, F = u.shape[0], w.shape[0]
         bits, more = flags(more, reverse)
         plan = Layout(x, u, 4 * H, [(w, F, 4 * H, 0, 0), (u, H, 4 * H, 0, 0)])
@@ -206,7 +243,7 @@ class lstm_sequence:
         given = tuple(v is not None for v in g[:3])
         if not any(given):
             return (None,) * (6 + len(more))
-        dx, *others = lstm_sequence_grad(x, h0, c0, w, u, b, y[0], y[3], y[4], *[v for v in g[:3] if v is not None], *more,
+        dx, *others = lstm_sequence_grad(x, h0, c0, w, u, b, y[3], *[v for v in g[:3] if v is not None], *more,
                                          given=given, reverse=reverse, dx=need[0])
         return ((dx, *others) if need[0] else (None, dx, *others)) + (None,) * len(more)
 
@@ -218,35 +255,37 @@ lstm_sequence.supports = supports
 class lstm_sequence_grad:
     """(dx), dh0, dc0, dw, du, db of lstm_sequence from what it kept and the gradients of hs, h, c that are given"""
     of = "lstm_sequence"
-    samples = [([(B, T, F), (B, H), (B, H), scaled(F, 4 * H), scaled(H, 4 * H), (4 * H,), (B, T, H), scaled(T, B, 4 * H, by=4), (T, B, H),
+    samples = [([(B, T, F), (B, H), (B, H), scaled(F, 4 * H), scaled(H, 4 * H), (4 * H,), scaled(*Kept(B, T, 2 * H, 4 * H).shape, by=4),
                  *[v for v, on in zip([(B, T, H), (B, H), (B, H)], given) if on], *extras(B, T, H, m, d)], dict(given=given, reverse=r, dx=k != 2))
                for k, (B, T, F, H, m, d, r) in enumerate(CASES) for given in [[(1, 1, 1), (1, 0, 0), (0, 1, 0), (0, 1, 1)][k % 4]]]
 
-    def shape(x, h0, c0, w, u, b, hs, gates, cells, *rest, given, reverse, dx):
+    def shape(x, h0, c0, w, u, b, kept, *rest, given, reverse, dx):
         return [(t.shape, x.dtype) for t in ((x,) if dx else ()) + (h0, c0, w, u, b)]
 
-    def ref(x, h0, c0, w, u, b, hs, gates, cells, *rest, given, reverse, dx):
+    def ref(x, h0, c0, w, u, b, kept, *rest, given, reverse, dx):
         (ghs, gh, gc), more = incoming(rest, given)
         s = Steps(x, u.shape[0], more, reverse)
+        states, gates = s.again(kept, 2, 4, lambda z, h, c: (z[3] * np.tanh(z[1] * c + z[0] * z[2]), z[1] * c + z[0] * z[2]))
         dh, dc = (np.zeros_like(h0) if v is None else v for v in (gh, gc))
         dxs, dw, du, db = np.zeros_like(s.x), np.zeros_like(w), np.zeros_like(u), np.zeros_like(w[0])
         for t in range(s.T)[::-1]:
             dh = s.gain(t, dh, ghs)
             i, f, g, o = np.split(gates[t], 4, axis=-1)
-            tanh = np.tanh(cells[t])
+            h, c = np.split(states[t], 2, -1)
+            tanh = np.tanh(np.where(s.on(t), f * c + i * g, c))
             e = dc + dh * o * (1 - tanh * tanh)
-            dz = np.concatenate([e * g * i * (1 - i), e * (cells[t - 1] if t else c0) * f * (1 - f), e * i * (1 - g * g), dh * tanh * o * (1 - o)], -1)
+            dz = np.concatenate([e * g * i * (1 - i), e * c * f * (1 - f), e * i * (1 - g * g), dh * tanh * o * (1 - o)], -1)
             dz = np.where(s.on(t), dz, 0)
             dc = np.where(s.on(t), e * f, dc)
             dh = np.where(s.on(t), 0, dh) + s.drop * (dz @ u.T)
             dxs[:, t] = dz @ w.T
             dw += s.x[:, t].T @ dz
-            du += (s.drop * s.before(t, h0, hs)).T @ dz
+            du += (s.drop * h).T @ dz
             db += dz.sum(0)
         return ((dxs[:, s.order],) if dx else ()) + (dh, dc, dw, du, db)
 
     def calls(*tensors, given, reverse, dx):
-        outs, (x, h0, c0, w, u, _, hs, gates, cells, *rest) = tensors[:5 + dx], tensors[5 + dx:]
+        outs, (x, _, _, w, u, _, kept, *rest) = tensors[:5 + dx], tensors[5 + dx:]
         front, (dw, du, db) = outs[:-3], outs[-3:]
         count = int(np.sum(given))
         bits, more = flags(rest[count:], reverse)
@@ -254,12 +293,12 @@ class lstm_sequence_grad:
         H, F = u.shape[0], w.shape[0]
         plan = Layout(x, u, 4 * H, [(w, 4 * H, F, 0, 1), (u, 4 * H, H, 0, 1)], dw.size + du.size + db.size)
         yield from plan.pack()
-        yield "lstm_grad", [*front, plan.work], [x, h0, c0, hs, gates, cells, *rest[:count], *more], plan.ints(bits)
+        yield "lstm_grad", [*front, plan.work], [x, kept, *rest[:count], *more], plan.ints(bits)
         yield from plan.add(dw, du, db)
 
-    def vjp(bars, grads, x, h0, c0, w, u, b, hs, gates, cells, *rest, need, given, reverse, dx):
+    def vjp(bars, grads, x, h0, c0, w, u, b, kept, *rest, need, given, reverse, dx):
         plain = lambda *ins: twice.lstm(*ins, *options(rest[sum(given):]), reverse)
-        return again(plain, [x, h0, c0, w, u, b], 3, rest, given, bars, dx)
+        return again(plain, [x, h0, c0, w, u, b], 1, rest, given, bars, dx)
 
 
 lstm_sequence_grad.supports = supports
@@ -273,7 +312,7 @@ def gru_bias(H, after):
 class gru_sequence:
     """z, r = sigmoid(x_t w + h u + b); g = tanh(x_t w + r (h u + b')) or tanh(x_t w + (r h) u + b); h = z h + (1 - z) g
 
-    Inputs x, h0, w, u, b, (mask), (drop); outputs hs, h and, with keep, the gates. The bias is [2, 3 units] with reset_after."""
+    Inputs x, h0, w, u, b, (mask), (drop); outputs hs, h and, with keep, what the gradient needs. The bias is [2, 3 units] with reset_after."""
     takes_none, saved = True, (2,)
     samples = [([(B, T, F), (B, H), scaled(F, 3 * H), scaled(H, 3 * H), gru_bias(H, a), *extras(B, T, H, m, d)],
                 dict(reset_after=a, reverse=r, keep=k % 4 != 1)) for a in (True, False) for k, (B, T, F, H, m, d, r) in enumerate(CASES)]
@@ -282,7 +321,7 @@ class gru_sequence:
         B, T, F, H = check("gru_sequence", 3, x, (h0,), w, u, more)
         if b.shape != gru_bias(H, reset_after):
             raise ValueError(f"gru_sequence: the bias has shape {b.shape}, wanted {gru_bias(H, reset_after)} with reset_after={reset_after}")
-        return [(s, x.dtype) for s in [(B, T, H), (B, H)] + [(T, B, (4 if reset_after else 3) * H)] * keep]
+        return [(s, x.dtype) for s in [(B, T, H), (B, H)] + [Kept(B, T, H, (3 + reset_after) * H).shape] * keep]
 
     def ref(x, h0, w, u, b, *more, reset_after=True, reverse=False, keep=True):
         H = u.shape[0]
@@ -297,8 +336,8 @@ class gru_sequence:
             g = np.tanh(xg + r * p if reset_after else xg + p)
             gates.append(np.where(s.on(t), np.concatenate([z, r, g] + [p] * reset_after, -1), 0))
             return (z * h + (1 - z) * g,)
-        hs, (h,), _ = s.forward(step, h0)
-        return (hs, h) + ((np.stack(gates),) if keep else ())
+        hs, (h,), past = s.forward(step, h0)
+        return (hs, h) + ((Kept(*x.shape[:2], H, (3 + reset_after) * H).pack(past, np.stack(gates)),) if keep else ())
 
     def calls(hs, h, *rest, reset_after=True, reverse=False, keep=True):
         kept, (x, h0, w, u, b), more = rest[:keep], rest[keep:keep + 5], rest[keep + 5:]
@@ -314,7 +353,7 @@ class gru_sequence:
         given = tuple(v is not None for v in g[:2])
         if not any(given):
             return (None,) * (5 + len(more))
-        dx, *others = gru_sequence_grad(x, h0, w, u, b, y[0], y[2], *[v for v in g[:2] if v is not None], *more,
+        dx, *others = gru_sequence_grad(x, h0, w, u, b, y[2], *[v for v in g[:2] if v is not None], *more,
                                         given=given, reset_after=reset_after, reverse=reverse, dx=need[0])
         return ((dx, *others) if need[0] else (None, dx, *others)) + (None,) * len(more)
 
@@ -326,23 +365,24 @@ gru_sequence.supports = supports
 class gru_sequence_grad:
     """(dx), dh0, dw, du, db of gru_sequence from what it kept and the gradients of hs, h that are given"""
     of = "gru_sequence"
-    samples = [([(B, T, F), (B, H), scaled(F, 3 * H), scaled(H, 3 * H), gru_bias(H, a), (B, T, H), scaled(T, B, (3 + a) * H, by=4),
+    samples = [([(B, T, F), (B, H), scaled(F, 3 * H), scaled(H, 3 * H), gru_bias(H, a), scaled(*Kept(B, T, H, (3 + a) * H).shape, by=4),
                  *[v for v, on in zip([(B, T, H), (B, H)], given) if on], *extras(B, T, H, m, d)], dict(given=given, reset_after=a, reverse=r, dx=k != 2))
                for a in (True, False) for k, (B, T, F, H, m, d, r) in enumerate(CASES) for given in [[(1, 1), (1, 0), (0, 1)][k % 3]]]
 
-    def shape(x, h0, w, u, b, hs, gates, *rest, given, reset_after, reverse, dx):
+    def shape(x, h0, w, u, b, kept, *rest, given, reset_after, reverse, dx):
         return [(t.shape, x.dtype) for t in ((x,) if dx else ()) + (h0, w, u, b)]
 
-    def ref(x, h0, w, u, b, hs, gates, *rest, given, reset_after, reverse, dx):
+    def ref(x, h0, w, u, b, kept, *rest, given, reset_after, reverse, dx):
         (ghs, gh), more = incoming(rest, given)
         H = u.shape[0]
         s = Steps(x, H, more, reverse)
+        states, gates = s.again(kept, 1, 3 + reset_after, lambda z, h: (z[0] * h + (1 - z[0]) * z[2],))
         dh = np.zeros_like(h0) if gh is None else gh
         dxs, dw, du, db = np.zeros_like(s.x), np.zeros_like(w), np.zeros_like(u), np.zeros(gru_bias(H, reset_after), w.dtype)
         for t in range(s.T)[::-1]:
             dh = s.gain(t, dh, ghs)
             z, r, g, *p = np.split(gates[t], 3 + reset_after, axis=-1)
-            h = s.before(t, h0, hs)
+            h = states[t]
             hd = h * s.drop
             e = np.where(s.on(t), dh * (1 - z) * (1 - g * g), 0)
             dz = np.where(s.on(t), dh * (h - g) * z * (1 - z), 0)
@@ -364,7 +404,7 @@ class gru_sequence_grad:
         return ((dxs[:, s.order],) if dx else ()) + (dh, dw, du, db)
 
     def calls(*tensors, given, reset_after, reverse, dx):
-        outs, (x, h0, w, u, _, hs, gates, *rest) = tensors[:4 + dx], tensors[4 + dx:]
+        outs, (x, _, w, u, _, kept, *rest) = tensors[:4 + dx], tensors[4 + dx:]
         front, (dw, du, db) = outs[:-3], outs[-3:]
         count = int(np.sum(given))
         bits, more = flags(rest[count:], reverse)
@@ -374,12 +414,12 @@ class gru_sequence_grad:
         packs = [(u, 3 * H, H, 0, 1)] if reset_after else [(u, 2 * H, H, 0, 1), (u, H, H, 2 * H, 1)]
         plan = Layout(x, u, (3 + reset_after) * H, [(w, 3 * H, F, 2 * H, 1), *packs], dw.size + du.size + db.size)
         yield from plan.pack()
-        yield "gru_grad", [*front, plan.work], [x, h0, hs, gates, *rest[:count], *more], plan.ints(bits)
+        yield "gru_grad", [*front, plan.work], [x, kept, *rest[:count], *more], plan.ints(bits)
         yield from plan.add(dw, du, db)
 
-    def vjp(bars, grads, x, h0, w, u, b, hs, gates, *rest, need, given, reset_after, reverse, dx):
+    def vjp(bars, grads, x, h0, w, u, b, kept, *rest, need, given, reset_after, reverse, dx):
         plain = lambda *ins: twice.gru(*ins, *options(rest[sum(given):]), reverse, reset_after)
-        return again(plain, [x, h0, w, u, b], 2, rest, given, bars, dx)
+        return again(plain, [x, h0, w, u, b], 1, rest, given, bars, dx)
 
 
 gru_sequence_grad.supports = supports
