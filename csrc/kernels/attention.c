@@ -157,8 +157,8 @@ FD_KERNEL(attention_grad) {   /* dq, dk, dv, work[nt, room] | g[B, Tq, H, Dv], q
                     }
                     for (int64_t d = 0; d < s.D; d += NR)
                         rnn_gemm(M, n, S, ATT_LD, K + j * cd + d / NR * held * NR, s.D - d < NR ? s.D - d : NR, dq + (b * s.Tq + i) * qs + h * s.D + d, qs, NULL, j > 0);
-                    rnn_outer(1, M, n, P, 0, ATT_LD, s.Dv, gi, 0, ys, dvb + j * vs, vs, &(rnn_want){P, P});
-                    rnn_outer(1, M, n, S, 0, ATT_LD, s.D, qi, 0, qs, dkb + j * ks, ks, &(rnn_want){S, S});
+                    rnn_outer(1, M, n, P, 0, ATT_LD, s.Dv, gi, 0, ys, dvb + j * vs, vs, NULL);
+                    rnn_outer(1, M, n, S, 0, ATT_LD, s.D, qi, 0, qs, dkb + j * ks, ks, NULL);
                 }
             }
     }

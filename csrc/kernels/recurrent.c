@@ -92,7 +92,9 @@ static void rnn_gemm(int64_t M, int64_t K, const float *a, int64_t rs, const flo
 /* Rows lie far apart, and the backward walk jumps: the hardware does not foresee what comes next. */
 static inline void rnn_ahead(const float *p, int64_t n) { for (int64_t j = 0; j < n; j += 16) __builtin_prefetch(p + j); }
 static inline void rnn_ahead_write(const float *p, int64_t n) { for (int64_t j = 0; j < n; j += 16) __builtin_prefetch(p + j, 1); }
-typedef struct { const float *p, *end; } rnn_want;      /* what the next chunk will read: asked for line by line during products */
+/* What the next chunk will touch, n floats of each row: asked for during the products before it, a few lines at a time, for a
+   processor that has many misses to wait for takes no more of them. The last entry of a list has n = 0. */
+typedef struct { const float *p; int64_t row, n; } rnn_ask;
 
 /* The same for a chunk of steps of R rows: the rows of a tile are steps. Row r starts at a + r ar and c + r cr. */
 static void rnn_chunk(int64_t R, int64_t steps, int64_t K, const float *a, int64_t ar, int64_t as, const float *P, int64_t N,
@@ -111,10 +113,9 @@ static void rnn_chunk(int64_t R, int64_t steps, int64_t K, const float *a, int64
 /* to[mr, n] += sum over rows r and steps t of a[r, t, m] g[r, t, n]; the weights' gradient is asked for before it is needed */
 static inline __attribute__((always_inline))
 void rnn_outer_tile(const int mr, const int nv, int64_t R, int64_t steps, const float *a, int64_t ar, int64_t as, const float *g, int64_t gr, int64_t gs,
-                    float *to, int64_t ldc, int64_t n, rnn_want *want) {
+                    float *to, int64_t ldc, int64_t n, const float *ask, int64_t row) {
     vf s[MR][2];
     int64_t last = n - (nv - 1) * VL;
-    const float *ask = want->p;
     EACH for (int m = 0; m < mr; m++) {
         __builtin_prefetch(to + m * ldc, 1);
         if (nv == 2) __builtin_prefetch(to + m * ldc + VL, 1);
@@ -122,10 +123,10 @@ void rnn_outer_tile(const int mr, const int nv, int64_t R, int64_t steps, const 
     }
     for (int64_t r = 0; r < R; r++) {
         const float *p = a + r * ar, *q = g + r * gr;
-        int64_t line = ask < want->end ? 16 : 0;
-        for (int64_t t = 0; t < steps; t++, p += as, q += gs, ask += line) {
+        for (int64_t t = 0; t < steps; t++, p += as, q += gs) {
             vf y[2] = {vf_set1(0.f), vf_set1(0.f)};
-            __builtin_prefetch(ask, 0, 2);
+            __builtin_prefetch(p + ar);
+            __builtin_prefetch(ask + r * row + t * 16, 0, 2);
             EACH for (int v = 0; v < nv; v++) y[v] = rnn_get(q + v * VL, v + 1 < nv ? VL : last);
             EACH for (int m = 0; m < mr; m++) {
                 vf x = vf_set1(p[m]);
@@ -133,7 +134,6 @@ void rnn_outer_tile(const int mr, const int nv, int64_t R, int64_t steps, const 
             }
         }
     }
-    want->p = ask;
     EACH for (int m = 0; m < mr; m++)
         EACH for (int v = 0; v < nv; v++) {
             float *at = to + m * ldc + v * VL;
@@ -141,14 +141,21 @@ void rnn_outer_tile(const int mr, const int nv, int64_t R, int64_t steps, const 
             rnn_put(at, rnn_get(at, w) + s[m][v], w);
         }
 }
+static void rnn_next(rnn_ask **asks, rnn_ask *ask, int64_t n) {
+    *ask = **asks;
+    (*asks)->p += n;
+    if (((*asks)->n -= n) <= 0) ++*asks;
+}
 static void rnn_outer(int64_t R, int64_t steps, int64_t M, const float *a, int64_t ar, int64_t as, int64_t N, const float *g, int64_t gr, int64_t gs,
-                      float *to, int64_t ldc, rnn_want *want) {
+                      float *to, int64_t ldc, rnn_ask **asks) {
     int64_t tiles = (M + MR - 1) / MR;
     for (int64_t from = 0; from < N; from += NR)
         for (int64_t j = 0; j < tiles; j++) {
             int64_t m = M * j / tiles, mr = M * (j + 1) / tiles - m, n = N - from < NR ? N - from : NR;
-#define TILE(k) rnn_outer_tile(k, 2, R, steps, a + m, ar, as, g + from, gr, gs, to + m * ldc + from, ldc, n, want)
-#define HALF(k) rnn_outer_tile(k, 1, R, steps, a + m, ar, as, g + from, gr, gs, to + m * ldc + from, ldc, n, want)
+            rnn_ask ask = {g, gr, 0};
+            if (asks && (*asks)->n) rnn_next(asks, &ask, 16 * steps);
+#define TILE(k) rnn_outer_tile(k, 2, R, steps, a + m, ar, as, g + from, gr, gs, to + m * ldc + from, ldc, n, ask.p, ask.row)
+#define HALF(k) rnn_outer_tile(k, 1, R, steps, a + m, ar, as, g + from, gr, gs, to + m * ldc + from, ldc, n, ask.p, ask.row)
             if (n > VL) { BY_ROWS(mr, TILE) } else { BY_ROWS(mr, HALF) }
 #undef TILE
 #undef HALF
@@ -176,8 +183,8 @@ static void rnn_project(const rnn *s, const float *x, int64_t b0, int64_t R, int
 static void rnn_input_grad(const rnn *s, float *dx, int64_t b0, int64_t R, int64_t s0, int64_t steps, const float *P, int64_t K, const float *dz) {
     rnn_chunk(R, steps, K, dz, s->ldz, s->zs, P, s->F, dx + (b0 * s->T + rnn_time(s, s0)) * s->F, s->T * s->F, s->flags & RNN_BACK ? -s->F : s->F, NULL);
 }
-static void rnn_weight_grad(const rnn *s, const float *x, int64_t b0, int64_t R, int64_t s0, int64_t steps, const float *dz, int64_t N, float *dw, int64_t ldw, rnn_want *want) {
-    rnn_outer(R, steps, s->F, x + (b0 * s->T + rnn_time(s, s0)) * s->F, s->T * s->F, s->flags & RNN_BACK ? -s->F : s->F, N, dz, s->ldz, s->zs, dw, ldw, want);
+static void rnn_weight_grad(const rnn *s, const float *x, int64_t b0, int64_t R, int64_t s0, int64_t steps, const float *dz, int64_t N, float *dw, int64_t ldw, rnn_ask **asks) {
+    rnn_outer(R, steps, s->F, x + (b0 * s->T + rnn_time(s, s0)) * s->F, s->T * s->F, s->flags & RNN_BACK ? -s->F : s->F, N, dz, s->ldz, s->zs, dw, ldw, asks);
 }
 
 /* What the gradient reads of a slice: chunk by chunk the states before it (`first` floats a row), then each step's gates (`width` a row). */
@@ -185,21 +192,17 @@ static inline float *rnn_kept(const rnn *s, float *kept, int64_t b0, int64_t R, 
     int64_t chunks = (s->T + s->steps - 1) / s->steps;
     return kept + b0 * (chunks * first + s->T * width) + R * (s0 / s->steps * first + s0 * width);
 }
-/* The chunk before s0, unless it would push this one out of the cache. */
-static inline rnn_want rnn_before(const rnn *s, float *kept, int64_t b0, int64_t R, int64_t s0, int64_t first, int64_t width, const float *none) {
-    rnn_want want = {none, none};
-    if (s0 && R * s->steps * width <= 1 << 17) {
-        want.p = rnn_kept(s, kept, b0, R, s0 - s->steps, first, width);
-        want.end = rnn_kept(s, kept, b0, R, s0, first, width);
+/* What the chunk before s0 will touch: what was kept (unless it would push this chunk out of the cache), x, dx, the outputs' gradient. */
+static void rnn_before(const rnn *s, rnn_ask *ask, const float *x, const float *dx, const float *ghs, float *kept, int64_t b0, int64_t R, int64_t s0,
+                       int64_t first, int64_t width) {
+    int64_t t = s0 - s->steps, n = s->steps * s->F, at = (b0 * s->T + (s->flags & RNN_BACK ? s->T - s0 : t)) * s->F, each = first + s->steps * width;
+    if (s0) {
+        if (kept && R * each <= 1 << 17) *ask++ = (rnn_ask){rnn_kept(s, kept, b0, R, t, first, width), each, each};
+        if (ghs) *ask++ = (rnn_ask){ghs + (b0 * s->T + t) * s->H, s->T * s->H, s->steps * s->H};
+        *ask++ = (rnn_ask){x + at, s->T * s->F, n};
+        if (dx) *ask++ = (rnn_ask){dx + at, s->T * s->F, n};
     }
-    return want;
-}
-/* Of a row's chunk what the products will read (x, the outputs' gradient) and write (dx). */
-static inline void rnn_ahead_row(const rnn *s, const float *x, const float *dx, const float *ghs, int64_t b, int64_t s0, int64_t steps) {
-    int64_t at = (b * s->T + (s->flags & RNN_BACK ? s->T - s0 - steps : s0)) * s->F;
-    rnn_ahead(x + at, steps * s->F);
-    if (dx) rnn_ahead_write(dx + at, steps * s->F);
-    if (ghs) rnn_ahead(ghs + (b * s->T + s0) * s->H, steps * s->H);
+    ask->n = 0;
 }
 /* The first step of row b that is not masked. */
 static int64_t rnn_first(const rnn *s, const uint8_t *mask, int64_t b) {
@@ -390,10 +393,10 @@ FD_KERNEL(lstm_grad) {   /* (dx), dh0, dc0, work | x, kept, (ghs), (gh), (gc), (
             for (int64_t s0 = (s.T - 1) / s.steps * s.steps; s0 >= 0; s0 -= s.steps) {
                 int64_t steps = s.T - s0 < s.steps ? s.T - s0 : s.steps;
                 const float *keep = rnn_kept(&s, kept, b0, R, s0, 2 * H, 4 * H);
-                rnn_want want = rnn_before(&s, kept, b0, R, s0, 2 * H, 4 * H, dz);
+                rnn_ask list[5], *asks = list;
+                rnn_before(&s, list, x, dx, ghs, kept, b0, R, s0, 2 * H, 4 * H);
                 uint8_t on[RNN_ROWS][RNN_STEPS];
                 for (int64_t r = 0; r < R; r++) {
-                    rnn_ahead_row(&s, x, dx, ghs, b0 + r, s0, steps);
                     for (int64_t t = 0; t < steps; t++) on[r][t] = (uint8_t)rnn_on(&s, mask, b0 + r, s0 + t);
                     lstm_again(&s, R, steps, on[r], keep + r * 2 * H, keep + (R + 2 * r) * 2 * H, drop ? drop + (b0 + r) * H : NULL,
                                dz + r * s.ldz, hp + r * s.ldh, out + r * s.ldh, pass + r * s.ldh);
@@ -407,8 +410,8 @@ FD_KERNEL(lstm_grad) {   /* (dx), dh0, dc0, work | x, kept, (ghs), (gh), (gc), (
                     rnn_state_grad(&s, R, 4 * H, zt, work + s.at_u, dh, tmp, drop ? drop + b0 * H : NULL, mask != NULL);
                 }
                 if (dx) rnn_input_grad(&s, dx, b0, R, s0, steps, work + s.at_w, 4 * H, dz);
-                rnn_weight_grad(&s, x, b0, R, s0, steps, dz, 4 * H, dw, 4 * H, &want);
-                rnn_outer(R, steps, H, hp, s.ldh, s.hs, 4 * H, dz, s.ldz, s.zs, du, 4 * H, &want);
+                rnn_weight_grad(&s, x, b0, R, s0, steps, dz, 4 * H, dw, 4 * H, &asks);
+                rnn_outer(R, steps, H, hp, s.ldh, s.hs, 4 * H, dz, s.ldz, s.zs, du, 4 * H, &asks);
             }
             for (int64_t r = 0; r < R; r++) {
                 rnn_copy(dh0 + (b0 + r) * H, dh + r * s.ldh, H);
@@ -551,10 +554,10 @@ FD_KERNEL(gru_grad) {    /* (dx), dh0, work | x, kept, (ghs), (gh), (mask), (dro
             for (int64_t s0 = (s.T - 1) / s.steps * s.steps; s0 >= 0; s0 -= s.steps) {
                 int64_t steps = s.T - s0 < s.steps ? s.T - s0 : s.steps;
                 const float *keep = rnn_kept(&s, kept, b0, R, s0, H, width * H);
-                rnn_want want = rnn_before(&s, kept, b0, R, s0, H, width * H, dz);
+                rnn_ask list[5], *asks = list;
+                rnn_before(&s, list, x, dx, ghs, kept, b0, R, s0, H, width * H);
                 for (int64_t r = 0; r < R; r++) {
                     uint8_t on[RNN_STEPS];
-                    rnn_ahead_row(&s, x, dx, ghs, b0 + r, s0, steps);
                     for (int64_t t = 0; t < steps; t++) on[t] = (uint8_t)rnn_on(&s, mask, b0 + r, s0 + t);
                     gru_again(&s, R, steps, on, keep + r * H, keep + (R + width * r) * H, drop ? drop + (b0 + r) * H : NULL,
                               dz + r * s.ldz, hp + r * s.ldh, pass + r * s.ldh, rh + r * s.ldh, reset + r * s.ldh);
@@ -582,12 +585,12 @@ FD_KERNEL(gru_grad) {    /* (dx), dh0, work | x, kept, (ghs), (gh), (mask), (dro
                     }
                 }
                 if (dx) rnn_input_grad(&s, dx, b0, R, s0, steps, work + s.at_w, N, dz);
-                rnn_weight_grad(&s, x, b0, R, s0, steps, dz + H, 2 * H, dw, N, &want);
-                rnn_weight_grad(&s, x, b0, R, s0, steps, dz, H, dw + 2 * H, N, &want);
-                if (after) rnn_outer(R, steps, H, hp, s.ldh, s.hs, N, dz + H, s.ldz, s.zs, du, N, &want);
+                rnn_weight_grad(&s, x, b0, R, s0, steps, dz + H, 2 * H, dw, N, &asks);
+                rnn_weight_grad(&s, x, b0, R, s0, steps, dz, H, dw + 2 * H, N, &asks);
+                if (after) rnn_outer(R, steps, H, hp, s.ldh, s.hs, N, dz + H, s.ldz, s.zs, du, N, &asks);
                 else {
-                    rnn_outer(R, steps, H, hp, s.ldh, s.hs, 2 * H, dz + H, s.ldz, s.zs, du, N, &want);
-                    rnn_outer(R, steps, H, rh, s.ldh, s.hs, H, dz, s.ldz, s.zs, du + 2 * H, N, &want);
+                    rnn_outer(R, steps, H, hp, s.ldh, s.hs, 2 * H, dz + H, s.ldz, s.zs, du, N, &asks);
+                    rnn_outer(R, steps, H, rh, s.ldh, s.hs, H, dz, s.ldz, s.zs, du + 2 * H, N, &asks);
                 }
             }
             for (int64_t r = 0; r < R; r++) rnn_copy(dh0 + (b0 + r) * H, dh + r * s.ldh, H);
@@ -657,9 +660,9 @@ FD_KERNEL(simple_rnn_grad) {   /* (dx), dh0, work | x, h0, hs, (ghs), (gh), (mas
             }
             for (int64_t s0 = (s.T - 1) / s.steps * s.steps; s0 >= 0; s0 -= s.steps) {
                 int64_t steps = s.T - s0 < s.steps ? s.T - s0 : s.steps;
-                rnn_want want = {dz, dz};
+                rnn_ask list[5], *asks = list;
+                rnn_before(&s, list, x, dx, ghs, NULL, b0, R, s0, 0, 0);
                 for (int64_t r = 0; r < R; r++) {
-                    rnn_ahead_row(&s, x, dx, ghs, b0 + r, s0, steps);
                     for (int64_t t = 0; t < steps; t++) {
                         const float *y = hs + ((b0 + r) * s.T + s0 + t) * H;
                         float *zr = dz + t * s.zs + r * s.ldz;
@@ -675,8 +678,8 @@ FD_KERNEL(simple_rnn_grad) {   /* (dx), dh0, work | x, h0, hs, (ghs), (gh), (mas
                     rnn_state_grad(&s, R, H, dz + t * s.zs, work + s.at_u, dh, tmp, drop ? drop + b0 * H : NULL, mask != NULL);
                 }
                 if (dx) rnn_input_grad(&s, dx, b0, R, s0, steps, work + s.at_w, H, dz);
-                rnn_weight_grad(&s, x, b0, R, s0, steps, dz, H, dw, H, &want);
-                rnn_outer(R, steps, H, hp, s.ldh, s.hs, H, dz, s.ldz, s.zs, du, H, &want);
+                rnn_weight_grad(&s, x, b0, R, s0, steps, dz, H, dw, H, &asks);
+                rnn_outer(R, steps, H, hp, s.ldh, s.hs, H, dz, s.ldz, s.zs, du, H, &asks);
             }
             for (int64_t r = 0; r < R; r++) rnn_copy(dh0 + (b0 + r) * H, dh + r * s.ldh, H);
         }
