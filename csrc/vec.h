@@ -131,12 +131,11 @@ static inline vf vf_rsqrt(vf a) {
 static inline vf vf_rsqrt(vf a) { return 1.f / vf_sqrt(a); }
 #endif
 
-/* 1 / a to 2 ulp for a normal a whose inverse is normal too; x between -top and top, NaN stays; the nearest integer of
-   |a| < 2^22; 2^n for an integer -126 <= n <= 127 (0 for -127). One instruction each, or two, where the processor has it. */
+/* 1 / a to 2 ulp for a normal a whose inverse is normal too; x between -top and top, NaN stays. One instruction each, or
+   two, where the processor has it. */
 #if VB == 64 && defined(__AVX512F__)
 static inline vf vf_inverse(vf a) { vf y = (vf)_mm512_rcp14_ps((__m512)a); return y + y * (1.f - a * y); }
 static inline vf vf_clip(vf x, float top) { return (vf)_mm512_max_ps(_mm512_set1_ps(-top), _mm512_min_ps(_mm512_set1_ps(top), (__m512)x)); }
-static inline vf vf_round(vf a) { return (vf)_mm512_roundscale_ps((__m512)a, 8); }
 #else
 #if VB == 32 && defined(__AVX2__)
 static inline vf vf_inverse(vf a) { vf y = (vf)_mm256_rcp_ps((__m256)a); return y + y * (1.f - a * y); }
@@ -148,9 +147,7 @@ static inline vf vf_clip(vf x, float top) {
     return vf_sel((vi)(x < -top), vf_set1(-top), x);
 }
 #endif
-static inline vf vf_round(vf a) { vf magic = vf_set1(12582912.f); return (a + magic) - magic; }
 #endif
-static inline vf vf_pow2(vf n) { return (vf)((__builtin_convertvector(n, vi) + 127) << 23); }
 
 /* exp: x = k ln2 + r (Cody-Waite), degree-6 polynomial, two-step scaling so that subnormals come out right */
 static inline vf vf_exp(vf x) {

@@ -11,7 +11,7 @@ static att att_read(const fd_call *c) {
 }
 /* e^x for x <= 0: below the normal numbers it is 0; NaN runs through */
 static inline vf att_exp(vf x) {
-    vf scale, q = rnn_expm1(vf_sel((vi)(x < -88.f), vf_set1(-88.f), x), &scale);
+    vf scale, q = rnn_power(vf_sel((vi)(x < -88.f), vf_set1(-88.f), x), 1.44269504f, &scale);
     return q * scale + scale;
 }
 static inline int64_t att_columns(int64_t n) { return (n + NR - 1) / NR * NR; }

@@ -30,20 +30,21 @@ static inline int64_t rnn_time(const rnn *s, int64_t step) { return s->flags & R
 static inline int rnn_on(const rnn *s, const uint8_t *mask, int64_t b, int64_t step) { return !mask || mask[b * s->T + rnn_time(s, step)]; }
 
 /* Gates: the range is cut where the answer no longer changes, so one scaling by 2^k and no special cases suffice.
-   e^y - 1 = 2^k (e^r - 1) + (2^k - 1) keeps small arguments exact; NaN runs through. */
-static inline vf rnn_expm1(vf y, vf *scale) {
-    vf n = vf_round(y * 1.44269504088896f), r = y - n * 0.693359375f + n * 2.12194440e-4f, p = vf_set1(1.9875691500e-4f);
-    p = p * r + 1.3981999507e-3f; p = p * r + 8.3334519073e-3f; p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f; p = p * r + 5.0000001201e-1f;
-    *scale = vf_pow2(n);
-    return p * r * r + r;
+   2^(y by) - 1 = scale q + (scale - 1), and the sum with a large number rounds and leaves k in its last bits. Small arguments stay
+   exact, the others' relative error grows with |y| (4 ulp at 30); NaN runs through. */
+static inline vf rnn_power(vf y, float by, vf *scale) {
+    vf magic = vf_set1(12582912.f), n = y * by + magic, f = y * by - (n - magic), p = vf_set1(1.5403512225e-4f);
+    p = p * f + 1.3390735257e-3f; p = p * f + 9.6182376146e-3f; p = p * f + 5.5503573269e-2f;
+    p = p * f + 2.4022649229e-1f; p = p * f + 6.9314718246e-1f;
+    *scale = (vf)(((vi)n << 23) + 0x3f800000);
+    return p * f;
 }
 static inline vf rnn_sigmoid(vf x) {
-    vf s, q = rnn_expm1(vf_clip(-x, 87.f), &s);
-    return vf_inverse(1.f + (q * s + s));
+    vf s, q = rnn_power(vf_clip(x, 87.f), -1.44269504f, &s);
+    return vf_inverse(q * s + (s + 1.f));
 }
 static inline vf rnn_tanh(vf x) {
-    vf c = vf_clip(x, 9.2f), s, q = rnn_expm1(c + c, &s), e = q * s + (s - 1.f);
+    vf s, q = rnn_power(vf_clip(x, 9.2f), 2.88539008f, &s), e = q * s + (s - 1.f);
     return e * vf_inverse(e + 2.f);
 }
 
