@@ -7,7 +7,7 @@ enum { RNN_ROWS = 16, RNN_STEPS = 12 };              /* of a slice; of a chunk, 
 enum { RNN_MASK = 1, RNN_DROP = 2, RNN_KEEP = 4, RNN_DX = 8, RNN_GHS = 16, RNN_GH = 32, RNN_GC = 64, RNN_AFTER = 128, RNN_BACK = 256, RNN_ACT = 512 };
 
 typedef struct {
-    int64_t B, T, F, H, slices, parts, steps, S, ldz, ldh, at_w, at_u, at_u2, at_parts, at_local, local;
+    int64_t B, T, F, H, slices, parts, steps, S, ldz, ldh, at_w, at_u, at_u2, at_parts, at_local, local, joint;
     int64_t zs, hs;                                     /* floats from one step to the next in a chunk; never a power of two */
     int flags;
 } rnn;
@@ -16,7 +16,7 @@ static rnn rnn_read(const fd_call *c) {
     rnn s; const int64_t *i = c->i;
     s.B = i[0]; s.T = i[1]; s.F = i[2]; s.H = i[3]; s.slices = i[4]; s.parts = i[5]; s.flags = (int)i[6]; s.steps = i[7];
     s.S = i[8]; s.ldz = i[9]; s.ldh = i[10]; s.at_w = i[11]; s.at_u = i[12]; s.at_u2 = i[13]; s.at_parts = i[14];
-    s.at_local = i[15]; s.local = i[16];
+    s.at_local = i[15]; s.local = i[16]; s.joint = i[17];
     s.zs = s.S * s.ldz + 16; s.hs = s.S * s.ldh + 16;
     return s;
 }
@@ -51,15 +51,17 @@ static inline vf rnn_tanh(vf x) {
 /* c[mr, n] = first + a b: first is c itself (acc), a row (bias), or nothing; b is a packed panel of K rows, of which the
    first nv vectors count */
 static inline __attribute__((always_inline))
-void rnn_tile(const int mr, const int nv, int64_t K, const float *a, int64_t rs, const float *b, float *c, int64_t ldc, int64_t n, const float *bias, int acc) {
+void rnn_tile(const int mr, const int nv, int64_t K, const float *a, int64_t rs, const float *b, float *c, int64_t ldc, int64_t n, const float *bias, int acc,
+              const float *ask, int64_t line) {
     vf s[MR][2];
     EACH for (int v = 0; v < nv; v++) {
         int64_t w = n - v * VL < VL ? n - v * VL : VL;
         vf first = bias ? rnn_get(bias + v * VL, w) : vf_set1(0.f);
         EACH for (int m = 0; m < mr; m++) s[m][v] = acc ? rnn_get(c + m * ldc + v * VL, w) : first;
     }
-    for (int64_t k = 0; k < K; k++, b += NR) {
+    for (int64_t k = 0; k < K; k++, b += NR, ask += line) {
         vf y[2];
+        __builtin_prefetch(ask);
         EACH for (int v = 0; v < nv; v++) y[v] = vf_load(b + v * VL);
         EACH for (int m = 0; m < mr; m++) {
             vf x = vf_set1(a[m * rs + k]);
@@ -72,22 +74,30 @@ void rnn_tile(const int mr, const int nv, int64_t K, const float *a, int64_t rs,
     }
 }
 static __attribute__((noinline))
-void rnn_rows(int64_t mr, int64_t K, const float *a, int64_t rs, const float *b, float *c, int64_t ldc, int64_t n, const float *bias, int acc) {
-#define TILE(r) rnn_tile(r, 2, K, a, rs, b, c, ldc, n, bias, acc)
-#define HALF(r) rnn_tile(r, 1, K, a, rs, b, c, ldc, n, bias, acc)
+void rnn_rows(int64_t mr, int64_t K, const float *a, int64_t rs, const float *b, float *c, int64_t ldc, int64_t n, const float *bias, int acc,
+              const float *ask, int64_t line) {
+#define TILE(r) rnn_tile(r, 2, K, a, rs, b, c, ldc, n, bias, acc, ask, line)
+#define HALF(r) rnn_tile(r, 1, K, a, rs, b, c, ldc, n, bias, acc, ask, line)
     if (n > VL) { BY_ROWS(mr, TILE) } else { BY_ROWS(mr, HALF) }
 #undef TILE
 #undef HALF
 }
 
-/* c[M, N] = first + a[M, K] P for one step's rows */
-static void rnn_gemm(int64_t M, int64_t K, const float *a, int64_t rs, const float *P, int64_t N, float *c, int64_t ldc, const float *bias, int acc) {
+/* c[M, N] = first + a[M, K] P for one step's rows; on the way n floats are asked for */
+static void rnn_gemm_ask(int64_t M, int64_t K, const float *a, int64_t rs, const float *P, int64_t N, float *c, int64_t ldc, const float *bias, int acc,
+                         const float *ask, int64_t left) {
     int64_t tiles = (M + MR - 1) / MR;
     for (int64_t from = 0; from < N; from += NR, P += K * NR)
         for (int64_t j = 0; j < tiles; j++) {
             int64_t m = M * j / tiles, mr = M * (j + 1) / tiles - m;
-            rnn_rows(mr, K, a + m * rs, rs, P, c + m * ldc + from, ldc, N - from < NR ? N - from : NR, bias ? bias + from : NULL, acc);
+            rnn_rows(mr, K, a + m * rs, rs, P, c + m * ldc + from, ldc, N - from < NR ? N - from : NR, bias ? bias + from : NULL, acc,
+                     left > 0 ? ask : c, left > 0 ? 16 : 0);
+            ask += 16 * K;
+            left -= 16 * K;
         }
+}
+static void rnn_gemm(int64_t M, int64_t K, const float *a, int64_t rs, const float *P, int64_t N, float *c, int64_t ldc, const float *bias, int acc) {
+    rnn_gemm_ask(M, K, a, rs, P, N, c, ldc, bias, acc, c, 0);
 }
 
 /* Rows lie far apart, and the backward walk jumps: the hardware does not foresee what comes next. */
@@ -106,7 +116,7 @@ static void rnn_chunk(int64_t R, int64_t steps, int64_t K, const float *a, int64
             if (!from && r + 1 < R) for (int64_t t = 0; t < steps; t++) rnn_ahead(a + (r + 1) * ar + t * as, K);
             for (int64_t j = 0; j < tiles; j++) {
                 int64_t m = steps * j / tiles, mr = steps * (j + 1) / tiles - m;
-                rnn_rows(mr, K, a + r * ar + m * as, as, P, c + r * cr + m * cs + from, cs, N - from < NR ? N - from : NR, bias ? bias + from : NULL, 0);
+                rnn_rows(mr, K, a + r * ar + m * as, as, P, c + r * cr + m * cs + from, cs, N - from < NR ? N - from : NR, bias ? bias + from : NULL, 0, c, 0);
             }
         }
 }
@@ -241,12 +251,12 @@ static void rnn_turn(float *to, const float *w, int64_t ld, int64_t K, int64_t n
         for (int j = 0; j < rows; j++) vf_store(to + (k + j) * NR, r[j]);
     }
 }
-FD_KERNEL(rnn_pack) {   /* P[at +][panels, K, NR] | w[rows, ld] | K, N, ld, from, transposed, at */
+FD_KERNEL(rnn_pack) {   /* P[at +][panels, height, NR] from row `above` on | w[rows, ld] | K, N, ld, from, transposed, at, height, above */
     float *P = (float *)c->p[0] + c->i[5]; const float *w = c->p[1];
     int64_t K = c->i[0], N = c->i[1], ld = c->i[2], from = c->i[3], panels = (N + NR - 1) / NR, lo, hi;
     fd_share(panels, 1, tid, nt, &lo, &hi);
     for (int64_t p = lo; p < hi; p++) {
-        float *to = P + p * K * NR;
+        float *to = P + (p * c->i[6] + c->i[7]) * NR;
         int64_t n = N - p * NR < NR ? N - p * NR : NR;
         if (c->i[4]) {                                   /* P[k, j] = w[j, (k + from) mod ld] */
             for (int64_t k = 0, at; k < K; k += at) {
@@ -308,15 +318,18 @@ FD_KERNEL(lstm) {   /* hs[B, T, H], h[B, H], c[B, H], (kept), work | x, h0, c0, 
                 rnn_copy(keep, h + r * s.ldh, H);
                 rnn_copy(keep + H, cell + r * s.ldh, H);
             }
-            rnn_project(&s, x, b0, R, s0, steps, work + s.at_w, 4 * H, bias, z);
+            if (!s.joint) rnn_project(&s, x, b0, R, s0, steps, work + s.at_w, 4 * H, bias, z);
             for (int64_t t = s0; t < s0 + steps; t++) {
-                float *zt = z + (t - s0) * s.zs;
-                rnn_gemm(R, H, hd, s.ldh, work + s.at_u, 4 * H, zt, s.ldz, NULL, 1);
+                float *zt = s.joint ? z : z + (t - s0) * s.zs;
+                if (s.joint) {                          /* a row is [h x], and so are the weights */
+                    for (int64_t r = 0; r < R; r++) rnn_copy(hd + r * s.ldh + H, x + ((b0 + r) * s.T + rnn_time(&s, t)) * s.F, s.F);
+                    rnn_gemm_ask(R, H + s.F, hd, s.ldh, work + s.at_u, 4 * H, zt, s.ldz, bias, 0, keep, keep ? R * 4 * H : 0);
+                } else rnn_gemm_ask(R, H, hd, s.ldh, work + s.at_u, 4 * H, zt, s.ldz, NULL, 1, keep, keep ? R * 4 * H : 0);
                 for (int64_t r = 0; r < R; r++) {
                     int64_t b = b0 + r;
                     float *hr = h + r * s.ldh, *y = hs + (b * s.T + t) * H;
                     rnn_ahead_write(y + H, H);
-                    if (keep) rnn_ahead_write(keep + R * 4 * H, 4 * H);
+                    if (s.joint) rnn_ahead(x + (b * s.T + rnn_time(&s, t) + (s.flags & RNN_BACK ? -8 : 8)) * s.F, s.F);
                     if (rnn_on(&s, mask, b, t)) {
                         lstm_row(H, zt + r * s.ldz, cell + r * s.ldh, hr, y, keep);
                         if (drop) rnn_drop(hd + r * s.ldh, hr, drop + b * H, H);
@@ -472,9 +485,9 @@ FD_KERNEL(gru) {    /* hs[B, T, H], h[B, H], (kept), work | x, h0, b, (mask), (d
             rnn_project(&s, x, b0, R, s0, steps, work + s.at_w, 3 * H, bias, z);
             for (int64_t t = s0; t < s0 + steps; t++) {
                 float *zt = z + (t - s0) * s.zs;
-                if (after) rnn_gemm(R, H, hd, s.ldh, work + s.at_u, 3 * H, rec, s.ldz, bias + 3 * H, 0);
+                if (after) rnn_gemm_ask(R, H, hd, s.ldh, work + s.at_u, 3 * H, rec, s.ldz, bias + 3 * H, 0, keep, keep ? R * width * H : 0);
                 else {
-                    rnn_gemm(R, H, hd, s.ldh, work + s.at_u, 2 * H, zt, s.ldz, NULL, 1);
+                    rnn_gemm_ask(R, H, hd, s.ldh, work + s.at_u, 2 * H, zt, s.ldz, NULL, 1, keep, keep ? R * width * H : 0);
                     for (int64_t r = 0; r < R; r++) gru_reset(H, zt + r * s.ldz, hd + r * s.ldh, rh + r * s.ldh);
                     rnn_gemm(R, H, rh, s.ldh, work + s.at_u2, H, zt + 2 * H, s.ldz, NULL, 1);
                 }
@@ -482,7 +495,6 @@ FD_KERNEL(gru) {    /* hs[B, T, H], h[B, H], (kept), work | x, h0, b, (mask), (d
                     int64_t b = b0 + r;
                     float *hr = h + r * s.ldh, *y = hs + (b * s.T + t) * H;
                     rnn_ahead_write(y + H, H);
-                    if (keep) rnn_ahead_write(keep + R * width * H, width * H);
                     if (rnn_on(&s, mask, b, t)) {
                         gru_row(H, zt + r * s.ldz, rec + r * s.ldz, after, hr, y, keep);
                         if (drop) rnn_drop(hd + r * s.ldh, hr, drop + b * H, H);

@@ -62,15 +62,18 @@ def slices(B):
 
 
 class Layout:
-    """Slices of the batch, and the places in one scratch buffer: packed weights, partial sums, each thread's own memory."""
+    """Slices of the batch, and the places in one scratch buffer: packed weights, partial sums, each thread's own memory.
 
-    def __init__(self, x, u, columns, packs, sums=0):
+    joint: where a slice has rows enough for a product, a step's is that of [h x] with [u; w], whose panels are one."""
+
+    def __init__(self, x, u, columns, packs, sums=0, joint=False):
         self.B, self.T, self.F, self.H = *x.shape, u.shape[0]
         B = self.B
         self.slices = slices(B)
-        self.S, self.ldz, self.ldh = -(-B // self.slices), pad(columns), pad(self.H)
+        self.S, self.ldz, self.ldh = -(-B // self.slices), pad(columns), pad(self.H + joint * self.F)
+        self.joint = int(joint and self.S > 3)
         self.parts = max(1, min(self.slices, (1 << 23) // max(1, sums)))
-        self.packs, self.at, end = packs, [], 0
+        self.packs, self.at, end = packs[::-1] if self.joint else packs, [], 0
         for _, K, N, _, _ in packs:
             self.at.append(end)
             end += K * (N + WIDEST - 1) // 16 * 16 + 16
@@ -81,13 +84,15 @@ class Layout:
         self.work = Scratch(end + self.local * native.get_threads())
 
     def pack(self):
+        above, height = 0, sum(p[1] for p in self.packs)
         for (w, K, N, start, transposed), at in zip(self.packs, self.at):
-            yield "rnn_pack", [self.work], [w], [K, N, w.shape[1], start, transposed, at]
+            yield "rnn_pack", [self.work], [w], [K, N, w.shape[1], start, transposed, *((self.at[0], height, above) if self.joint else (at, K, 0))]
+            above += K
 
     def ints(self, flags):
-        at = (self.at + [0, 0])[:3]
+        at = [0, self.at[0], 0] if self.joint else (self.at + [0, 0])[:3]
         return [self.B, self.T, self.F, self.H, self.slices, self.parts, flags, STEPS, self.S, self.ldz, self.ldh, *at,
-                self.at_parts, self.at_local, self.local]
+                self.at_parts, self.at_local, self.local, self.joint]
 
     def add(self, *outs):
         """The weights' gradients: partial sums of the slices, added in order."""
@@ -234,7 +239,7 @@ class lstm_sequence:
         kept, (x, h0, c0, w, u, b), more = rest[:keep], rest[keep:keep + 6], rest[keep + 6:]
         H, F = u.shape[0], w.shape[0]
         bits, more = flags(more, reverse)
-        plan = Layout(x, u, 4 * H, [(w, F, 4 * H, 0, 0), (u, H, 4 * H, 0, 0)])
+        plan = Layout(x, u, 4 * H, [(w, F, 4 * H, 0, 0), (u, H, 4 * H, 0, 0)], joint=True)
         yield from plan.pack()
         yield "lstm", [hs, h, c, *kept, plan.work], [x, h0, c0, b, *more], plan.ints(bits + KEEP * keep)
 
