@@ -282,16 +282,22 @@ FD_KERNEL(add_slices) {   /* y[n] | parts[at +][m, stride] | n, m, stride, at: a
     }
 }
 
-/* One row's gates: z = [i f g o] before the activations; c and h in place, y a copy of h. */
-static void lstm_row(int64_t H, const float *z, float *c, float *h, float *y, float *gates) {
+/* One row's gates, z = [i f g o] before the activations; c and o in place. */
+static void lstm_row(int64_t H, float *z, float *c, float *gates) {
     LANES(j, n, H) {
         vf i = rnn_sigmoid(rnn_get(z + j, n)), f = rnn_sigmoid(rnn_get(z + H + j, n));
         vf g = rnn_tanh(rnn_get(z + 2 * H + j, n)), o = rnn_sigmoid(rnn_get(z + 3 * H + j, n));
-        vf next = f * rnn_get(c + j, n) + i * g, out = o * rnn_tanh(next);
-        rnn_put(c + j, next, n);
+        rnn_put(c + j, f * rnn_get(c + j, n) + i * g, n);
+        rnn_put(z + 3 * H + j, o, n);
+        if (gates) { rnn_put(gates + j, i, n); rnn_put(gates + H + j, f, n); rnn_put(gates + 2 * H + j, g, n); rnn_put(gates + 3 * H + j, o, n); }
+    }
+}
+/* h = o tanh(c), y a copy: a loop of its own, for the processor to have several rows of the long chain of operations under way */
+static void lstm_out(int64_t H, const float *o, const float *c, float *h, float *y) {
+    LANES(j, n, H) {
+        vf out = rnn_get(o + j, n) * rnn_tanh(rnn_get(c + j, n));
         rnn_put(h + j, out, n);
         rnn_put(y + j, out, n);
-        if (gates) { rnn_put(gates + j, i, n); rnn_put(gates + H + j, f, n); rnn_put(gates + 2 * H + j, g, n); rnn_put(gates + 3 * H + j, o, n); }
     }
 }
 
@@ -327,18 +333,21 @@ FD_KERNEL(lstm) {   /* hs[B, T, H], h[B, H], c[B, H], (kept), work | x, h0, c0, 
                 } else rnn_gemm_ask(R, H, hd, s.ldh, work + s.at_u, 4 * H, zt, s.ldz, NULL, 1, keep, keep ? R * 4 * H : 0);
                 for (int64_t r = 0; r < R; r++) {
                     int64_t b = b0 + r;
-                    float *hr = h + r * s.ldh, *y = hs + (b * s.T + t) * H;
-                    rnn_ahead_write(y + H, H);
+                    rnn_ahead_write(hs + (b * s.T + t + 1) * H, H);
                     if (s.joint) rnn_ahead(x + (b * s.T + rnn_time(&s, t) + (s.flags & RNN_BACK ? -8 : 8)) * s.F, s.F);
+                    if (rnn_on(&s, mask, b, t)) lstm_row(H, zt + r * s.ldz, cell + r * s.ldh, keep);
+                    else if (keep) memset(keep, 0, (size_t)H * 16);
+                    if (keep) keep += 4 * H;
+                }
+                for (int64_t r = 0; r < R; r++) {
+                    int64_t b = b0 + r;
+                    float *hr = h + r * s.ldh, *y = hs + (b * s.T + t) * H;
                     if (rnn_on(&s, mask, b, t)) {
-                        lstm_row(H, zt + r * s.ldz, cell + r * s.ldh, hr, y, keep);
+                        lstm_out(H, zt + r * s.ldz + 3 * H, cell + r * s.ldh, hr, y);
                         if (drop) rnn_drop(hd + r * s.ldh, hr, drop + b * H, H);
                         seen[r] = 1;
-                    } else {
-                        if (keep) memset(keep, 0, (size_t)H * 16);
-                        if (seen[r]) rnn_copy(y, hr, H); else rnn_zero(y, H);
-                    }
-                    if (keep) keep += 4 * H;
+                    } else if (seen[r]) rnn_copy(y, hr, H);
+                    else rnn_zero(y, H);
                 }
             }
         }
