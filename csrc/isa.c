@@ -10,6 +10,7 @@
 #include "kernels/gemm.c"
 #include "kernels/conv.c"
 #include "kernels/winograd.c"
+#include "kernels/sequence.c"
 #include "kernels/recurrent.c"
 #include "kernels/pool.c"
 #include "kernels/loss.c"

@@ -117,6 +117,7 @@ FD_KERNEL(attention_grad) {   /* dq, dk, dv, work[nt, room] | g[B, Tq, H, Dv], q
     const uint8_t *mask = s.masked ? c->p[10] : NULL;
     int64_t cd = att_columns(s.D), qs = s.H * s.D, ks = s.Hk * s.D, vs = s.Hk * s.Dv, ys = s.H * s.Dv, group = s.H / s.Hk, lo, hi;
     float *VT = KT + att_columns(s.Tk) * s.D, *K = VT + att_columns(s.Tk) * s.Dv, *S = K + s.Tk * cd, *P = S + ATT_Q * ATT_LD, delta[ATT_Q];
+    rnn_ask *none = NULL;
     fd_share(s.B * s.Hk, 1, tid, nt, &lo, &hi);
     for (int64_t item = lo; item < hi; item++) {
         int64_t hk = item % s.Hk, b = item / s.Hk;
@@ -157,8 +158,8 @@ FD_KERNEL(attention_grad) {   /* dq, dk, dv, work[nt, room] | g[B, Tq, H, Dv], q
                     }
                     for (int64_t d = 0; d < s.D; d += NR)
                         rnn_gemm(M, n, S, ATT_LD, K + j * cd + d / NR * held * NR, s.D - d < NR ? s.D - d : NR, dq + (b * s.Tq + i) * qs + h * s.D + d, qs, NULL, j > 0);
-                    rnn_outer(1, M, n, P, 0, ATT_LD, s.Dv, gi, 0, ys, dvb + j * vs, vs, NULL);
-                    rnn_outer(1, M, n, S, 0, ATT_LD, s.D, qi, 0, qs, dkb + j * ks, ks, NULL);
+                    rnn_outer(1, M, n, P, 0, ATT_LD, s.Dv, gi, 0, ys, dvb + j * vs, vs, &none);
+                    rnn_outer(1, M, n, S, 0, ATT_LD, s.D, qi, 0, qs, dkb + j * ks, ks, &none);
                 }
             }
     }
