@@ -58,7 +58,7 @@ void rnn_tile(const int mr, const int nv, int64_t K, const float *a, int64_t rs,
     }
     for (int64_t k = 0; k < K; k++, b += NR, ask += line) {
         vf y[2];
-        __builtin_prefetch(ask);
+        if (mr > 3) __builtin_prefetch(ask);            /* a thin tile has no load to spare */
         EACH for (int v = 0; v < nv; v++) y[v] = vf_load(b + v * VL);
         EACH for (int m = 0; m < mr; m++) {
             vf x = vf_set1(a[m * rs + k]);
