@@ -196,12 +196,12 @@ static inline float *rnn_kept(const rnn *s, float *kept, int64_t b0, int64_t R, 
     int64_t chunks = (s->T + s->steps - 1) / s->steps;
     return kept + b0 * (chunks * first + s->T * width) + R * (s0 / s->steps * first + s0 * width);
 }
-/* What the chunk before s0 will touch: what was kept (unless it would push this chunk out of the cache), x, dx, the outputs' gradient. */
+/* What the chunk before s0 will touch: what was kept, the outputs' gradient, x, dx. */
 static void rnn_before(const rnn *s, rnn_ask *ask, const float *x, const float *dx, const float *ghs, float *kept, int64_t b0, int64_t R, int64_t s0,
                        int64_t first, int64_t width) {
     int64_t t = s0 - s->steps, n = s->steps * s->F, at = (b0 * s->T + (s->flags & RNN_BACK ? s->T - s0 : t)) * s->F, each = first + s->steps * width;
     if (s0) {
-        if (kept && R * each <= 1 << 17) *ask++ = (rnn_ask){rnn_kept(s, kept, b0, R, t, first, width), each, each};
+        if (kept) *ask++ = (rnn_ask){rnn_kept(s, kept, b0, R, t, first, width), each, each};
         if (ghs) *ask++ = (rnn_ask){ghs + (b0 * s->T + t) * s->H, s->T * s->H, s->steps * s->H};
         *ask++ = (rnn_ask){x + at, s->T * s->F, n};
         if (dx) *ask++ = (rnn_ask){dx + at, s->T * s->F, n};
