@@ -107,8 +107,13 @@ class Kept:
 
     def __init__(self, B, T, states, gates):
         self.shape = B, -(-T // STEPS) * states + T * gates
-        self.parts = [(slice(B * k // slices(B), B * (k + 1) // slices(B)), slice(t, min(t + STEPS, T))) for k in range(slices(B)) for t in range(0, T, STEPS)]
         self.sizes = (B, T, states, gates)
+
+    @property
+    def parts(self):
+        """(rows, steps) of every chunk of every slice"""
+        B, T = self.sizes[:2]
+        return [(slice(B * k // slices(B), B * (k + 1) // slices(B)), slice(t, min(t + STEPS, T))) for k in range(slices(B)) for t in range(0, T, STEPS)]
 
     def pack(self, states, gates):
         """states: those before every step, [T, B, states]; gates: [T, B, gates]"""
