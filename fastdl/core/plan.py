@@ -9,11 +9,11 @@ from time import perf_counter
 import numpy as np
 
 from . import native
-from .blocks import first_fit, itemsize, nbytes
+from .blocks import first_fit, nbytes
 from .modes import share
 from .primitive import Prepared, Scratch
 from .rewrite import rewrite
-from .tensor import Tensor, Variable, aligned
+from .tensor import Variable, aligned
 
 version_of = attrgetter("version")
 

@@ -12,7 +12,7 @@ from .elementwise import relu6_grad, relu_grad, sigmoid_grad, tanh_grad
 from .linalg import ACTS, gemm
 from .norm import ended
 from .movement import copied, filled, steps_of
-from .reduce import sum
+from .reduce import image_part, sum
 
 WIDEST = 32                                    # columns of the widest micro-kernel
 
@@ -349,7 +349,7 @@ def part_of(x, g, *, kernel, strides, pads, dilation, groups):
 def equal_part(N, pixels, least):
     """At least so many pixels, an equal part of an image or of the batch."""
     if pixels >= least:
-        return pixels // max(k for k in range(1, pixels // least + 1) if pixels % k == 0)
+        return image_part(pixels, least)
     return pixels * min((m for m in range(1, N + 1) if N % m == 0 and m * pixels >= least), default=N)
 
 

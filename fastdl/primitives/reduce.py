@@ -51,13 +51,18 @@ def groups(shape, axes):
     return rows
 
 
+def image_part(pixels, least):
+    """The smallest equal part of an image that has at least so many pixels."""
+    return pixels // builtins.max(k for k in range(1, pixels // least + 1) if pixels % k == 0)
+
+
 def block_of(x):
     """Rows of a block of x[..., C]: at most 128 blocks, fixed by the shape; whole images, or an image in equal parts."""
     rows, pixels = math.prod(x.shape[:-1]), math.prod(x.shape[1:-1])
     least = builtins.max(256, -(-rows // 8192) * 64)
     if x.shape[0] == 1 or pixels < least:
         return -(-least // pixels) * pixels if x.shape[0] > 1 else least
-    return pixels // builtins.max(k for k in range(1, pixels // least + 1) if pixels % k == 0)
+    return image_part(pixels, least)
 
 
 def over_pixels(x, axes):
